@@ -1,0 +1,1 @@
+"""What two or more of the reproductions need, each file one idea."""

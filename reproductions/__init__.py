@@ -1,0 +1,1 @@
+"""Five papers on image synthesis, one package each."""

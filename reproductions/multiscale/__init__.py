@@ -1,0 +1,1 @@
+"""Snelgrove, "High-resolution multi-scale neural texture synthesis" (SIGGRAPH Asia 2017)."""

@@ -1,0 +1,60 @@
+"""The paper's style loss, and the loss of the novelty script."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from keras import ops
+
+
+def style_loss(describe: Callable, targets: Sequence[np.ndarray]) -> Callable:
+    """Squared distance of the Gram matrices to the source's (section 2 of the paper).
+
+    Args:
+        describe: see `descriptor`.
+        targets: the matrix wanted at each output of `describe`, (channels, channels).
+
+    Returns:
+        A function from images to the sum over outputs and frames, a scalar.
+    """
+
+    def loss(images):
+        grams = describe(images)
+        terms = [ops.sum(ops.square(t - g)) for t, g in zip(targets, grams, strict=True)]
+        return ops.sum(ops.stack(terms))
+
+    return loss
+
+
+def novelty_loss(
+    describe: Callable, multiplier: float = 1.0, step: int = 1, internal: bool = False
+) -> Callable:
+    """Makes the Gram matrices orthogonal to each other instead of like a source's.
+
+    With one flattened Gram matrix to a row of f, the loss of an output is the sum of
+    (f f^T - multiplier I)^2.
+
+    Args:
+        describe: see `descriptor`.
+        multiplier: the squared length that each Gram matrix should have.
+        step: use every `step`-th output of `describe`.
+        internal: compare the outputs within each image too: all frames of all outputs of one
+            width are rows of one f.
+
+    Returns:
+        A function from images to a scalar.
+    """
+
+    def orthogonality(rows):
+        count = rows.shape[0]
+        products = ops.matmul(rows, ops.transpose(rows))
+        return ops.sum(ops.square(products - multiplier * np.eye(count, dtype=np.float32)))
+
+    def loss(images):
+        outputs = [ops.reshape(g, (g.shape[0], -1)) for g in describe(images)[::step]]
+        if internal:
+            widths = sorted({rows.shape[1] for rows in outputs})
+            groups = [[rows for rows in outputs if rows.shape[1] == width] for width in widths]
+            outputs = [ops.concatenate(group, axis=0) for group in groups]
+        return ops.sum(ops.stack([orthogonality(rows) for rows in outputs]))
+
+    return loss

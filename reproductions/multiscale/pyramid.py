@@ -1,0 +1,84 @@
+"""The Gaussian and Laplacian pyramids of Burt and Adelson, as the paper uses them."""
+
+import numpy as np
+from keras import ops
+
+from common.layers import pad_images
+
+#: Burt and Adelson's generating kernel with a = 0.4.
+KERNEL = (0.05, 0.25, 0.4, 0.25, 0.05)
+
+
+def _per_channel(height: int, width: int) -> np.ndarray:
+    """The kernel along one axis, on each of the 3 channels by itself."""
+    taps = np.asarray(KERNEL, np.float32).reshape(height, width, 1, 1)
+    return taps * np.eye(3, dtype=np.float32)
+
+
+def reduce(images, wrap: bool = False):
+    """Blurs and halves: one level up in the Gaussian pyramid.
+
+    Args:
+        images: shape (frames, height, width, 3).
+        wrap: the images tile; their borders continue on the other side.
+
+    Returns:
+        Sides n become (n - 5) // 2 + 1, or (n + 1) // 2 with `wrap`.
+    """
+    if wrap:
+        images = pad_images(images, 2, 2, wrap=True)
+    images = ops.conv(images, _per_channel(5, 1), strides=(2, 1), padding="valid")
+    return ops.conv(images, _per_channel(1, 5), strides=(1, 2), padding="valid")
+
+
+def expand(images):
+    """Doubles the size by interpolation: one level down in the Gaussian pyramid.
+
+    Args:
+        images: shape (frames, height, width, 3).
+
+    Returns:
+        Sides n become 2 n - 1.
+    """
+    kernel = 4 * _per_channel(5, 1) * _per_channel(1, 5).max((2, 3), keepdims=True)
+    return ops.conv_transpose(images, kernel, strides=2, padding="valid")[:, 2:-2, 2:-2]
+
+
+def gaussian_pyramid(images, octaves: int, wrap: bool = False) -> list:
+    """The image at `octaves` scales, each half as large as the one before.
+
+    Args:
+        images: shape (frames, height, width, 3); the first level is the images themselves.
+        octaves: how many levels, 1 or more.
+        wrap: the images tile.
+    """
+    levels = [images]
+    while len(levels) < octaves:
+        levels.append(reduce(levels[-1], wrap))
+    return levels
+
+
+def laplacian_pyramid(images, octaves: int) -> list:
+    """What each Gaussian level has that the next, expanded, has not.
+
+    The finer level is cropped at its top left, as the original does, so the two are 2 pixels out
+    of step. There is no residual level.
+
+    Returns:
+        octaves - 1 levels.
+    """
+    levels = gaussian_pyramid(images, octaves)
+    differences = []
+    for fine, coarse in zip(levels, levels[1:], strict=False):
+        expanded = expand(coarse)
+        height, width = ops.shape(expanded)[1:3]
+        differences.append(fine[:, :height, :width] - expanded)
+    return differences
+
+
+def smallest_side(octaves: int, last: int, wrap: bool = False) -> int:
+    """The smallest side whose last level still has `last` pixels."""
+    for _ in range(octaves - 1):
+        # Circular padding takes 2 pixels from the other side, so there must be 2.
+        last = max(2, 2 * last - 1) if wrap else 2 * last + 3
+    return last

@@ -1,0 +1,62 @@
+"""The images that the optimisation starts from."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from common.vgg19_layers import MEAN_BGR
+
+#: Sigma of the blur of a symmetric start, in pixels: synthesis and novelty differ.
+SYNTHESIS_BLUR, NOVELTY_BLUR = 30, 50
+
+
+def random_start(random: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
+    """Nearly black noise: N(0, 1) around the value 10.
+
+    Args:
+        random: the source of the noise.
+        shape: (frames, height, width, 3).
+
+    Returns:
+        float64, BGR minus the mean.
+    """
+    return random.standard_normal(shape) + (10 - np.asarray(MEAN_BGR))
+
+
+def symmetric_start(
+    random: np.random.RandomState, shape: tuple[int, ...], blur: int = SYNTHESIS_BLUR
+) -> np.ndarray:
+    """Smooth noise, mirrored left to right and top to bottom, with fine noise upon it.
+
+    The blur also runs across frames, as the original's.
+
+    Args:
+        random: the source of the noise.
+        shape: (frames, height, width, 3).
+        blur: sigma, pixels.
+
+    Returns:
+        float64, BGR minus the mean.
+    """
+    images = random.standard_normal(shape)
+    images = images + images[:, ::-1]
+    images = images + images[:, :, ::-1]
+    for channel in range(shape[3]):
+        images[..., channel] = blur * 50 * gaussian_filter(images[..., channel], blur)
+    return images + random.standard_normal(shape) * 2
+
+
+def start_from(
+    random: np.random.RandomState, image: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Starts from a picture; with several frames each gets noise N(0, 1) of its own.
+
+    Args:
+        random: the source of the noise.
+        image: shape (height, width, 3), BGR minus the mean.
+        shape: (frames, height, width, 3).
+
+    Returns:
+        float64, BGR minus the mean.
+    """
+    images = np.broadcast_to(image.astype(np.float64), shape)
+    return images + random.standard_normal(shape) if shape[0] > 1 else images.copy()
