@@ -112,20 +112,27 @@ def _own_name(name: str) -> str:
     return name
 
 
-def random_weights(upto: str = LAYERS[-1], seed: int = 0) -> Weights:
-    """He-normal kernels from a fixed seed, biases 0.
-
-    Networks with random weights carry texture too: He, Wang and Hopcroft, arXiv 1606.04801;
-    Ustyuzhaninov et al., arXiv 1606.00021. See `normalised` for the scaling that they need.
+def load_weights(
+    kind: str, upto: str, textures: Sequence[np.ndarray], folders: Sequence[str | Path] = ()
+) -> tuple[Weights, str]:
+    """Loads or makes the weights that a flag `--weights` asks for.
 
     Args:
-        upto: the deepest layer needed. A shallower network has the same first layers.
-        seed: of `numpy.random.RandomState`.
+        kind: `gatys`, `caffe`, `imagenet` or `random`.
+        upto: the deepest layer needed.
+        textures: what random weights are normalised on, see `common.vgg19_random`.
+        folders: where to look for a file before the suite's own folder.
+
+    Returns:
+        The weights, and one line that says which they are.
+
+    Raises:
+        UserError: the file is missing, damaged, or the weights of another network.
     """
-    random = np.random.RandomState(seed)
-    weights = {}
-    for name in convolutions(upto):
-        fan_in, width = channels(name)
-        kernel = random.standard_normal((3, 3, fan_in, width)) * np.sqrt(2 / (9 * fan_in))
-        weights[name] = (kernel.astype(np.float32), np.zeros(width, np.float32))
-    return weights
+    if kind == "random":
+        from common.vgg19_random import normalised, random_weights
+
+        line = "random weights (crisper pictures with trained ones: --weights gatys)"
+        return normalised(random_weights(upto), textures), line
+    path = find_weights_file(kind, folders)
+    return read_weights(path, upto), f"{kind} weights from {path}"

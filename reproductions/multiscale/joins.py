@@ -30,7 +30,7 @@ def maximum(grams: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def log_euclidean(grams: Sequence[np.ndarray]) -> np.ndarray:
-    """exp of the mean logarithm (Arsigny et al., "Log-Euclidean metrics", 2006)."""
+    """The exponential of the mean logarithm (Arsigny et al., "Log-Euclidean metrics", 2006)."""
     logs = [_of_symmetric(g, np.log) for g in _regularised(grams)]
     return _of_symmetric(np.mean(logs, axis=0), np.exp)
 

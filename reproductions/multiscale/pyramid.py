@@ -1,5 +1,7 @@
 """The Gaussian and Laplacian pyramids of Burt and Adelson, as the paper uses them."""
 
+import itertools
+
 import numpy as np
 from keras import ops
 
@@ -69,7 +71,7 @@ def laplacian_pyramid(images, octaves: int) -> list:
     """
     levels = gaussian_pyramid(images, octaves)
     differences = []
-    for fine, coarse in zip(levels, levels[1:], strict=False):
+    for fine, coarse in itertools.pairwise(levels):
         expanded = expand(coarse)
         height, width = ops.shape(expanded)[1:3]
         differences.append(fine[:, :height, :width] - expanded)

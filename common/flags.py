@@ -1,0 +1,152 @@
+"""Command lines: flags, presets, and how an entry script ends."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from absl import app
+from absl import flags as absl_flags
+from absl.flags import argparse_flags
+
+from common.errors import UserError
+
+Presets = Mapping[str, Mapping[str, object]]
+
+
+class Parser(argparse_flags.ArgumentParser):
+    """Abseil's argument parser, with help that shows defaults and one-line errors.
+
+    Args:
+        prog: the script's name, in usage and errors.
+        description: the first line of the help.
+    """
+
+    def __init__(self, prog: str, description: str):
+        super().__init__(
+            prog=prog,
+            description=description,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            # Abseil's own flags (logging and so on) are of no use to the scripts.
+            inherited_absl_flags=None,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the script with one line and exit status 2."""
+        self.exit(2, f"{self.prog}: error: {message} (-h shows all flags)\n")
+
+
+def positive_int(text: str) -> int:
+    """A flag's type: a whole number, 1 or more."""
+    return _at_least(1, int, text)
+
+
+def non_negative_int(text: str) -> int:
+    """A flag's type: a whole number, 0 or more."""
+    return _at_least(0, int, text)
+
+
+def positive_float(text: str) -> float:
+    """A flag's type: a number above 0."""
+    value = finite_float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def finite_float(text: str) -> float:
+    """A flag's type: any number but infinities and nan."""
+    value = _number(float, text)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise argparse.ArgumentTypeError(f"must be a number, got {text}")
+    return value
+
+
+def _number(kind: type, text: str):
+    try:
+        return kind(text)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}") from None
+
+
+def _at_least(smallest: int, kind: type, text: str):
+    value = _number(kind, text)
+    if value < smallest:
+        raise argparse.ArgumentTypeError(f"must be {smallest} or more, got {text}")
+    return value
+
+
+def given_flags(parser: Parser, argv: Sequence[str]) -> dict[str, object]:
+    """Parses a command line and tells only the flags that stand on it.
+
+    Args:
+        parser: the script's parser.
+        argv: the words after the script's name.
+
+    Returns:
+        Flag name -> value.
+    """
+    unset = object()
+    names = vars(parser.parse_args(argv))
+    values = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(names, unset)))
+    return {name: value for name, value in vars(values).items() if value is not unset}
+
+
+def resolve(
+    parser: Parser,
+    argv: Sequence[str],
+    presets: Presets,
+    saved: Callable[[str], Mapping[str, object]] | None = None,
+    may_change: Sequence[str] = (),
+) -> argparse.Namespace:
+    """Puts together defaults, a preset or a run's saved flags, and the flags given.
+
+    Args:
+        parser: the script's parser; a flag `--preset` or `--resume` of it is honoured here.
+        argv: the words after the script's name.
+        presets: preset -> flag -> value.
+        saved: from the argument of `--resume` to the flags of that run.
+        may_change: flags that may be given together with `--resume`.
+
+    Returns:
+        All flags. A flag given beats a preset, which beats the default.
+    """
+    given = given_flags(parser, argv)
+    values = vars(parser.parse_args(argv))
+    if given.get("resume") is not None and saved is not None:
+        fixed = set(given) - {"resume", *may_change}
+        if fixed:
+            flag = "--" + min(fixed).replace("_", "-")
+            allowed = ", ".join("--" + name.replace("_", "-") for name in may_change)
+            parser.error(f"{flag} cannot change in a resumed run; only {allowed} can")
+        values.update(saved(given["resume"]))
+    elif given.get("preset") is not None:
+        values.update(presets[given["preset"]])
+    values.update(given)
+    return argparse.Namespace(**values)
+
+
+def run(parse: Callable, main: Callable[[argparse.Namespace], None]) -> NoReturn:
+    """Runs an entry script: a user's mistake becomes one line and exit status 1.
+
+    Args:
+        parse: from the words after the script's name to the flags.
+        main: the script's work.
+    """
+
+    def guarded(work: Callable):
+        try:
+            return work()
+        except UserError as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
+
+    def parse_all(argv: Sequence[str]) -> argparse.Namespace:
+        absl_flags.FLAGS.mark_as_parsed()
+        return guarded(lambda: parse(argv[1:]))
+
+    app.run(lambda values: guarded(lambda: main(values)), flags_parser=parse_all)

@@ -1,0 +1,77 @@
+"""VGG-19 with random weights, normalised on textures: the offline default."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from common.vgg19_layers import LAYERS, channels, convolutions
+
+Weights = dict[str, tuple[np.ndarray, np.ndarray]]
+
+#: Statistics of a centre crop this large are as good as those of the whole picture.
+_CROP = 512
+
+
+def random_weights(upto: str = LAYERS[-1], seed: int = 0) -> Weights:
+    """He-normal kernels from a fixed seed, biases 0.
+
+    Networks with random weights carry texture too: He, Wang and Hopcroft, arXiv 1606.04801;
+    Ustyuzhaninov et al., arXiv 1606.00021. See `normalised` for the scaling that they need.
+
+    Args:
+        upto: the deepest layer needed. A shallower network has the same first layers.
+        seed: of `numpy.random.RandomState`.
+    """
+    random = np.random.RandomState(seed)
+    weights = {}
+    for name in convolutions(upto):
+        fan_in, width = channels(name)
+        kernel = random.standard_normal((3, 3, fan_in, width)) * np.sqrt(2 / (9 * fan_in))
+        weights[name] = (kernel.astype(np.float32), np.zeros(width, np.float32))
+    return weights
+
+
+def normalised(weights: Weights, textures: Sequence[np.ndarray]) -> Weights:
+    """Sets biases and scales of the convolutions so that textures excite all channels alike.
+
+    Layer after layer: each channel is scaled, and its bias set, so that its values before the
+    ReLU have mean 0 and variance 1 over the textures; then the layer is scaled so that its mean
+    activation is 1, as in Gatys' normalised network. Without the first step most channels of a
+    random network answer to little but brightness.
+
+    Args:
+        weights: kernels and biases by name, with no layer left out; the biases are not used.
+        textures: images, each (1, height, width, 3), BGR minus the mean.
+
+    Returns:
+        New weights of the same shapes.
+    """
+    features = [_centre(texture) for texture in textures]
+    result = {}
+    for name in LAYERS[: LAYERS.index(list(weights)[-1]) + 1]:
+        if name.startswith("pool"):
+            features = [np.asarray(ops.average_pool(f, 2, padding="same")) for f in features]
+            continue
+        kernel = weights[name][0]
+        # Zeros at the borders, so that textures of any size have values at any depth.
+        values = [np.asarray(ops.conv(f, kernel, padding="same")) for f in features]
+        scale, bias = _normalisation(np.concatenate([v.reshape(-1, v.shape[-1]) for v in values]))
+        result[name] = (kernel * scale, bias)
+        features = [np.maximum(v * scale + bias, 0) for v in values]
+    return result
+
+
+def _normalisation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and bias of each channel of values before the ReLU, shape (pixels, channels)."""
+    mean, spread = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+    # A channel that never changes (a texture of one colour) keeps its scale.
+    spread[spread <= 1e-6 * spread.max()] = 1.0
+    activation = np.maximum((values - mean) / spread, 0).mean(dtype=np.float64) or 1.0
+    scale = 1 / (spread * activation)
+    return scale.astype(np.float32), (-mean * scale).astype(np.float32)
+
+
+def _centre(image: np.ndarray) -> np.ndarray:
+    top, left = (max(0, (side - _CROP) // 2) for side in image.shape[1:3])
+    return image[:, top : top + _CROP, left : left + _CROP]

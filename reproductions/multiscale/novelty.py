@@ -1,0 +1,26 @@
+"""Makes textures that differ from each other, from no source.
+
+The flags are the original's; `-h` shows them. The work is in `novelties.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.multiscale.options import parse_novelty
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and does the work."""
+    import_tensorflow()
+    from reproductions.multiscale.novelties import make_novelties
+
+    make_novelties(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_novelty, main)

@@ -1,0 +1,243 @@
+"""The flags of `synthesize.py` and `novelty.py`: the original's, and a few more."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.flags import (
+    Parser,
+    finite_float,
+    non_negative_int,
+    positive_float,
+    positive_int,
+    resolve,
+)
+from common.runs import read_settings
+from common.vgg19_layers import LAYERS
+
+#: Ends within a minute or two on two CPU cores, without any download. The layers, the octaves and
+#: the wrap-around borders are those at which random weights look best, see the README.
+QUICK = {
+    "output_width": 256,
+    "layers": [0, 2, 4, 6],
+    "max_iter": 120,
+    "save_every": 20,
+    "weights": "random",
+    "tileable": True,
+}
+SYNTHESIS_PRESETS = {"quick": QUICK}
+NOVELTY_PRESETS = {"quick": {**QUICK, "count": 3, "seed": "symmetric"}}
+
+#: What may be given together with --resume.
+MAY_CHANGE = ("max_iter", "save_every", "tol", "data_dir")
+
+
+def _layer(text: str) -> int:
+    if text.isdecimal() and int(text) < len(LAYERS):
+        return int(text)
+    known = ", ".join(f"{i} {name}" for i, name in enumerate(LAYERS))
+    raise argparse.ArgumentTypeError(f"there is no layer {text!r}; there are {known}")
+
+
+def _seed(text: str) -> int:
+    if text.isdecimal() and int(text) < 2**32:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**32 - 1}, got {text!r}")
+
+
+def _add_output(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--output-width", "-ow", type=positive_int, default=512, help="width to make, in pixels")
+    add(
+        "--output-height",
+        "-oh",
+        type=positive_int,
+        help="height to make, in pixels; None: as the width",
+    )
+    add(
+        "--octaves",
+        "-o",
+        type=non_negative_int,
+        default=4,
+        help="scales of the Gaussian pyramid; 1 is the full size alone",
+    )
+    add(
+        "--layers",
+        "-l",
+        type=_layer,
+        nargs="+",
+        default=[2, 7],
+        help="numbers of the VGG-19 layers whose Gram matrices count",
+    )
+    add("--max-iter", "-m", type=non_negative_int, default=500, help="iterations of L-BFGS-B")
+    add("--output-prefix", "-op", default="out", help="begins the name of the run folder")
+    add(
+        "--save-every",
+        "-n",
+        type=positive_int,
+        default=10,
+        help="iterations from one saved picture, and state to resume from, to the next",
+    )
+    add(
+        "--padding-mode",
+        "-p",
+        choices=("valid", "same"),
+        default="valid",
+        help="borders of the convolutions: cut off, or zeros",
+    )
+    add("--count", "-c", type=positive_int, default=1, help="images to make together")
+
+
+def _add_rest(parser: Parser, presets: Sequence[str]) -> None:
+    add = parser.add_argument
+    add(
+        "--seed",
+        choices=("random", "symmetric"),
+        default="random",
+        help="start: noise, or smooth mirrored noise",
+    )
+    add(
+        "--data-dir",
+        "-d",
+        default="model_data",
+        help="folder with weights of your own, looked at first",
+    )
+    add("--output-dir", default="outputs", help="where run folders are made")
+    add(
+        "--tol",
+        type=finite_float,
+        default=1e-9,
+        help="relative change of the loss, and largest gradient, at which to stop",
+    )
+    own = parser.add_argument_group("beyond the original")
+    own.add_argument(
+        "--weights",
+        choices=("gatys", "caffe", "imagenet", "random"),
+        default="gatys",
+        help="of VGG-19; all but random are downloaded once",
+    )
+    own.add_argument(
+        "--tileable",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="make images that tile without seams",
+    )
+    own.add_argument("--init", metavar="FILE", help="start from this picture, scaled to fit")
+    own.add_argument("--random_seed", type=_seed, help="of the start's noise; None: a new one")
+    own.add_argument("--resume", metavar="FOLDER", help="go on with the run in this folder")
+    own.add_argument("--preset", choices=presets, help="a small setting for a first try")
+
+
+def synthesis_parser() -> Parser:
+    """The parser of `synthesize.py`."""
+    parser = Parser("synthesize.py", "Makes a new texture that looks like the source pictures.")
+    _add_output(parser)
+    add = parser.add_argument
+    add("--source-scale", "-ss", type=positive_float, help="factor to scale the sources by")
+    add(
+        "--source-width",
+        "-sw",
+        type=positive_int,
+        help="width to scale the sources to; wins over --source-scale",
+    )
+    add(
+        "--join-mode",
+        "-j",
+        choices=("average", "max", "log_euclidean", "affine_invariant", "riemann"),
+        default="average",
+        help="how the Gram matrices of several sources become one",
+    )
+    add("--mul", type=finite_float, default=1.0, help="factor on the sources' Gram matrices")
+    add("--if-weight", type=finite_float, default=1.0, help="weight of the tie between frames")
+    add(
+        "--if-shift",
+        type=finite_float,
+        default=5.0,
+        help="neighbouring frames differ as much as the source shifted by so many pixels",
+    )
+    add("--if-order", type=non_negative_int, default=2, help="tie frames up to so many apart")
+    add(
+        "--if-distance-type",
+        choices=("l2", "lap1"),
+        default="l2",
+        help="difference of frames: of pixels, or of Laplacian pyramids",
+    )
+    add(
+        "--if-octaves",
+        type=non_negative_int,
+        default=1,
+        help="scales at which l2 compares frames",
+    )
+    add(
+        "--source",
+        "-s",
+        nargs="+",
+        help="source pictures, or folders of .jpg and .png pictures; required",
+    )
+    _add_rest(parser, list(SYNTHESIS_PRESETS))
+    return parser
+
+
+class _Useless(argparse.Action):
+    """A flag that the original took and ignored."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        raise argparse.ArgumentError(self, "does nothing here: there is no source and no animation")
+
+
+def novelty_parser() -> Parser:
+    """The parser of `novelty.py`."""
+    parser = Parser("novelty.py", "Makes textures that differ from each other, from no source.")
+    _add_output(parser)
+    add = parser.add_argument
+    add("--octave-step", "-os", type=positive_int, default=1, help="use every so many-th output")
+    add(
+        "--internal",
+        action="store_true",
+        help="let the octaves and layers within an image differ, too",
+    )
+    add("--mul", type=finite_float, default=1.0, help="squared length of each Gram matrix")
+    for useless in ("--source-scale", "--source-width", "--if-weight", "--if-shift", "--if-order"):
+        short = {"--source-scale": ["-ss"], "--source-width": ["-sw"]}.get(useless, [])
+        add(useless, *short, action=_Useless, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    _add_rest(parser, list(NOVELTY_PRESETS))
+    return parser
+
+
+def _saved_flags(script: str):
+    def read(folder: str) -> dict:
+        settings = read_settings(folder)
+        if settings.get("script") != script or not isinstance(settings.get("flags"), dict):
+            from common.errors import UserError
+
+            raise UserError(f"{folder} is no run of {script}")
+        return settings["flags"]
+
+    return read
+
+
+def parse_synthesis(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `synthesize.py`."""
+    parser = synthesis_parser()
+    flags = resolve(parser, argv, SYNTHESIS_PRESETS, _saved_flags(parser.prog), MAY_CHANGE)
+    if not flags.source:
+        parser.error("the following arguments are required: --source/-s")
+    # A resumed run may be started from another folder.
+    flags.source = [str(Path(source).absolute()) for source in flags.source]
+    return _finished(parser, flags)
+
+
+def parse_novelty(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `novelty.py`."""
+    parser = novelty_parser()
+    flags = resolve(parser, argv, NOVELTY_PRESETS, _saved_flags(parser.prog), MAY_CHANGE)
+    return _finished(parser, flags)
+
+
+def _finished(parser: Parser, flags: argparse.Namespace) -> argparse.Namespace:
+    if flags.tileable and flags.padding_mode == "same":
+        parser.error("--padding-mode same and --tileable exclude each other")
+    if flags.init is not None:
+        flags.init = str(Path(flags.init).absolute())
+    flags.script = parser.prog
+    return flags

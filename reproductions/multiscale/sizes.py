@@ -1,0 +1,41 @@
+"""Which sizes leave something to compare at every octave and layer."""
+
+from collections.abc import Sequence
+
+from common.errors import UserError
+from common.vgg19_layers import LAYERS
+from common.vgg19_layers import smallest_side as smallest_for_layer
+from reproductions.multiscale.pyramid import smallest_side as smallest_for_octaves
+
+
+def smallest_side(layers: Sequence[int], octaves: int, padding: str) -> int:
+    """The smallest side, in pixels, for a descriptor (see `descriptor`)."""
+    last = smallest_for_layer(LAYERS[max(layers)], padding)
+    return smallest_for_octaves(octaves, last, wrap=padding == "wrap")
+
+
+def check_size(
+    what: str, size: tuple[int, int], layers: Sequence[int], octaves: int, padding: str
+) -> None:
+    """Refuses an image that is too small.
+
+    Args:
+        what: the image, for the message.
+        size: its width and height, pixels.
+        layers: numbers of VGG-19's layers.
+        octaves: levels of the pyramid.
+        padding: `valid`, `same` or `wrap`.
+
+    Raises:
+        UserError: too small; says the smallest size that works and how many octaves fit.
+    """
+    octaves = max(octaves, 1)
+    smallest = smallest_side(layers, octaves, padding)
+    if min(size) >= smallest:
+        return
+    fitting = sum(min(size) >= smallest_side(layers, count, padding) for count in range(1, octaves))
+    fit = f"{fitting} fit{'s' if fitting == 1 else ''}" if fitting else "not even 1 fits"
+    raise UserError(
+        f"{what} is {size[0]}x{size[1]}: --octaves {octaves} with layer {max(layers)} "
+        f"({LAYERS[max(layers)]}) needs at least {smallest} pixels a side; of octaves {fit}"
+    )

@@ -1,0 +1,26 @@
+"""Makes a new texture from source pictures.
+
+The flags are the original's; `-h` shows them. The work is in `texture.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.multiscale.options import parse_synthesis
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and does the work."""
+    import_tensorflow()
+    from reproductions.multiscale.texture import synthesize
+
+    synthesize(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_synthesis, main)
