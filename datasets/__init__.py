@@ -1,0 +1,1 @@
+"""The pictures of the suite: programs that make or fetch them."""
