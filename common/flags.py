@@ -55,10 +55,10 @@ def positive_float(text: str) -> float:
 
 
 def finite_float(text: str) -> float:
-    """A flag's type: any number but infinities and nan."""
+    """A flag's type: any number but nan, infinities and what float32 takes for one."""
     value = _number(float, text)
-    if value != value or value in (float("inf"), float("-inf")):
-        raise argparse.ArgumentTypeError(f"must be a number, got {text}")
+    if not abs(value) < 3.4e38:
+        raise argparse.ArgumentTypeError(f"must be a finite 32-bit number, got {text}")
     return value
 
 
@@ -140,6 +140,9 @@ def run(parse: Callable, main: Callable[[argparse.Namespace], None]) -> NoReturn
             return work()
         except UserError as error:
             print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            sys.exit(1)
+        except MemoryError as error:
+            print(f"error: not enough memory: {error}", file=sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

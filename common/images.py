@@ -1,5 +1,6 @@
 """Pictures in and out, with Pillow."""
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,10 +31,12 @@ def read_picture(path: str | Path) -> Image.Image:
         UserError: missing, unreadable, damaged, cut short, or not a picture.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder, not a picture")
     try:
         with warnings.catch_warnings():
+            # Pillow's remarks on odd but readable files are of no use here.
+            warnings.simplefilter("ignore")
             # A file that claims an absurd size is refused, not decoded.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:

@@ -1,6 +1,5 @@
 """What a long run tells: a progress bar, a table of losses, TensorBoard, a curve."""
 
-import csv
 import sys
 import time
 from collections.abc import Sequence
@@ -105,14 +104,13 @@ def read_losses(folder: str | Path) -> list[tuple[int, int, float, float]]:
     path = Path(folder, LOSSES)
     rows = []
     if path.exists():
-        with open(path, newline="", errors="replace") as file:
-            for line in list(csv.reader(file))[1:]:
-                try:
-                    iteration, evaluations, loss, seconds = line
-                    row = (int(iteration), int(evaluations), float(loss), float(seconds))
-                except ValueError:
-                    break
-                rows.append(row)
+        for line in path.read_text(errors="replace").splitlines()[1:]:
+            try:
+                iteration, evaluations, loss, seconds = line.split(",")
+                row = (int(iteration), int(evaluations), float(loss), float(seconds))
+            except ValueError:
+                break
+            rows.append(row)
     return rows
 
 

@@ -38,7 +38,7 @@ def vgg19(
 
     Returns:
         A model from images, (frames, height, width, 3), BGR in 0..255 minus `MEAN_BGR`, to the
-        list of the feature maps of `layers`, in the network's order.
+        list of the feature maps of `layers`, in the network's order; without a list if it is one.
     """
     make_pooling = {
         "average": keras.layers.AveragePooling2D,

@@ -1,5 +1,6 @@
 """The four kinds of VGG-19 weights: gatys, caffe, imagenet and random."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def find_weights_file(kind: str, folders: Sequence[str | Path] = ()) -> Path:
     if kind == "gatys":
         for folder in folders:
             for name in _GATYS_H5:
-                if (path := Path(folder) / name).is_file():
+                if os.path.isfile(path := Path(folder) / name):
                     return path
     return pretrained.get(kind, folders)
 
@@ -61,9 +62,11 @@ def read_weights(path: Path, upto: str = LAYERS[-1]) -> Weights:
             raise UserError(
                 f"{path}: {name} has shape {kernel.shape}, {bias.shape}; VGG-19 has {wanted}"
             )
+        with np.errstate(over="ignore"):
+            kernel, bias = kernel.astype(np.float32), bias.astype(np.float32)
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
             raise UserError(f"{path} is damaged: {name} holds values that are not numbers")
-        weights[name] = (kernel.astype(np.float32), bias.astype(np.float32))
+        weights[name] = (kernel, bias)
     return weights
 
 
@@ -81,7 +84,9 @@ def _read_h5(path: Path) -> Weights:
     """Reads `save` and `save_weights` files of Keras 1 and 2: one group a layer."""
     try:
         with h5py.File(path, "r") as file:
-            groups = file.get("model_weights", file)
+            groups = file.get("model_weights")
+            if not isinstance(groups, h5py.Group):
+                groups = file
             return {
                 _own_name(name): pair
                 for name, group in groups.items()
@@ -95,7 +100,7 @@ def _kernel_and_bias(group: h5py.Group) -> tuple[np.ndarray, np.ndarray] | None:
     arrays = {}
 
     def visit(_, item):
-        if isinstance(item, h5py.Dataset) and item.ndim in (1, 4):
+        if isinstance(item, h5py.Dataset) and item.ndim in (1, 4) and item.dtype.kind == "f":
             # A damaged header may claim any size; no layer of VGG-19 has more values than this.
             if item.size > 3 * 3 * 512 * 512:
                 raise ValueError(f"{item.name} claims {item.size} values")

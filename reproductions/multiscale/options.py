@@ -19,7 +19,7 @@ from common.vgg19_layers import LAYERS
 #: the wrap-around borders are those at which random weights look best, see the README.
 QUICK = {
     "output_width": 256,
-    "layers": [0, 2, 4, 6],
+    "layers": [0, 1, 2, 3, 4, 5, 6],
     "max_iter": 120,
     "save_every": 20,
     "weights": "random",

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from common.autodiff import loss_and_gradient
+from common.errors import UserError
+from common.files import written_whole
 from common.images import contact_sheet, read_picture, save_gif, save_picture
 from common.lbfgs import Outcome, minimize
 from common.reporting import Report
@@ -63,7 +65,9 @@ def _new_run(flags: argparse.Namespace, name: str, start: np.ndarray, facts: dic
             "versions": versions(),
         },
     )
-    (folder / "Acommand.txt").write_text(command)
+    with written_whole(folder / "Acommand.txt") as temporary:
+        # File names may hold bytes that are no text.
+        temporary.write_text(command, encoding="utf-8", errors="surrogateescape")
     for frame, picture in enumerate(deprocess(start)):
         save_picture(picture, folder / start_file(frame))
     return folder
@@ -90,25 +94,30 @@ def optimise_pixels(
     Raises:
         UserError: something cannot be written, or the loss is not a number.
     """
-    evaluate = loss_and_gradient(loss, start.shape)
-    state = load_state(flags.resume, ("pixels", "iterations")) if flags.resume else None
-    first = int(state["iterations"]) if state else 0
-    pixels = state["pixels"] if state else start.ravel()
-    folder = Path(flags.resume) if flags.resume else _new_run(flags, name, start, facts)
-    if first and first >= flags.max_iter:
-        print(f"{folder} has its {first} iterations; go on with --max-iter above {first}")
-        return
-    print(f"run folder: {folder}")
 
     def frames(x: np.ndarray) -> np.ndarray:
         return deprocess(x.reshape(start.shape))
 
+    evaluate = loss_and_gradient(loss, start.shape)
+    first, pixels = _resumed(flags.resume, start) if flags.resume else (0, start.ravel())
+    folder = Path(flags.resume) if flags.resume else _new_run(flags, name, start, facts)
+    if first and first >= flags.max_iter:
+        print(f"{folder} has its {first} iterations; go on with --max-iter above {first}")
+        # It may have been killed just before these.
+        _save_summary(flags, folder, frames(start), frames(pixels), sources)
+        return
+    print(f"run folder: {folder}")
+
+    saved = None
+
     def save(iteration: int, x: np.ndarray) -> None:
+        nonlocal saved
         pictures = frames(x)
         for frame, picture in enumerate(pictures):
             save_picture(picture, folder / iteration_file(iteration, frame))
         report.pictures(iteration, pictures)
         save_state(folder, pixels=x, iterations=iteration + 1)
+        saved = iteration
 
     def on_iteration(iteration: int, x: np.ndarray, value: float, evaluations: int) -> None:
         report.step(iteration, value, evaluations)
@@ -119,27 +128,43 @@ def optimise_pixels(
     try:
         outcome = minimize(evaluate, pixels, flags.max_iter, flags.tol, on_iteration, first=first)
         last = outcome.iterations - 1
-        if last >= first and last % flags.save_every != 0:
+        # Ctrl-C may have come in the middle of saving.
+        if last >= first and saved != last:
             save(last, outcome.pixels)
     finally:
         report.close()
-    _finish(flags, folder, outcome, frames(start), frames(outcome.pixels), sources)
+    _save_summary(flags, folder, frames(start), frames(outcome.pixels), sources)
+    _tell(folder, outcome)
 
 
-def _finish(
+def _resumed(folder: str, start: np.ndarray) -> tuple[int, np.ndarray]:
+    """The iterations made and the pixels of a run; those of its start if no state was saved yet."""
+    state = load_state(folder, ("pixels", "iterations"))
+    if state is None:
+        return 0, start.ravel()
+    first, pixels = state["iterations"], state["pixels"]
+    if first.shape != () or pixels.shape != (start.size,) or not np.isfinite(pixels).all():
+        raise UserError(f"the state of {folder} is damaged or of a run with other flags")
+    return int(first), pixels
+
+
+def _save_summary(
     flags: argparse.Namespace,
     folder: Path,
-    outcome: Outcome,
     start: np.ndarray,
     result: np.ndarray,
     sources: Sequence[np.ndarray],
 ) -> None:
-    """Writes the pictures that only the end can make, and says where the result is."""
+    """Writes the pictures that only the end can make."""
     save_picture(contact_sheet([*sources, start[0], *result[:4]]), folder / "sheet.png")
     if flags.count > 1:
         save_gif(result, folder / "animation.gif")
     if flags.tileable:
         save_picture(np.tile(result[0], (2, 2, 1)), folder / "tiled.png")
+
+
+def _tell(folder: Path, outcome: Outcome) -> None:
+    """Says how the run ended and where its result is."""
     print(f"{outcome.message}; {outcome.iterations} iterations, loss {outcome.loss:.6g}")
     if outcome.iterations:
         print(f"result: {folder / iteration_file(outcome.iterations - 1, 0)}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from PIL import Image
+
 from common.errors import UserError
 from common.vgg19_layers import LAYERS
 from common.vgg19_layers import smallest_side as smallest_for_layer
@@ -17,7 +19,7 @@ def smallest_side(layers: Sequence[int], octaves: int, padding: str) -> int:
 def check_size(
     what: str, size: tuple[int, int], layers: Sequence[int], octaves: int, padding: str
 ) -> None:
-    """Refuses an image that is too small.
+    """Refuses an image that is too small, or absurdly large.
 
     Args:
         what: the image, for the message.
@@ -29,6 +31,10 @@ def check_size(
     Raises:
         UserError: too small; says the smallest size that works and how many octaves fit.
     """
+    if size[0] * size[1] > Image.MAX_IMAGE_PIXELS:
+        raise UserError(
+            f"{what} is {size[0]}x{size[1]}: more than {Image.MAX_IMAGE_PIXELS} pixels in all"
+        )
     octaves = max(octaves, 1)
     smallest = smallest_side(layers, octaves, padding)
     if min(size) >= smallest:
@@ -39,3 +45,23 @@ def check_size(
         f"{what} is {size[0]}x{size[1]}: --octaves {octaves} with layer {max(layers)} "
         f"({LAYERS[max(layers)]}) needs at least {smallest} pixels a side; of octaves {fit}"
     )
+
+
+def check_frame_size(size: tuple[int, int], octaves: int) -> None:
+    """Refuses images too small to be compared with each other, see `interframe`.
+
+    Its pyramid has `valid` borders even where the descriptor's wraps around and needs less.
+
+    Args:
+        size: width and height, pixels.
+        octaves: levels of the pyramid.
+
+    Raises:
+        UserError: too small; says the smallest size that works.
+    """
+    smallest = smallest_for_octaves(octaves, 1)
+    if min(size) < smallest:
+        raise UserError(
+            f"the output is {size[0]}x{size[1]}: comparing frames at {octaves} scales needs at "
+            f"least {smallest} pixels a side"
+        )

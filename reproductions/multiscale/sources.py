@@ -1,5 +1,6 @@
 """The source textures."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +32,7 @@ def find_sources(names: Sequence[str]) -> list[Path]:
     """
     paths = []
     for name in names:
-        paths += pictures_in(name) if Path(name).is_dir() else [Path(name)]
+        paths += pictures_in(name) if os.path.isdir(name) else [Path(name)]
     return paths
 
 
@@ -51,7 +52,8 @@ def read_source(path: Path, width: int | None = None, scale: float | None = None
     if width is not None:
         size = (width, width * size[1] // size[0])
     elif scale is not None:
-        size = (int(size[0] * scale), int(size[1] * scale))
+        # No side above what a whole picture may have: a huge factor would give infinity.
+        size = tuple(int(min(side * scale, Image.MAX_IMAGE_PIXELS + 1)) for side in size)
     if min(size) < 1:
         raise UserError(f"{path}, {picture.width}x{picture.height}, would be scaled to nothing")
     if size[0] * size[1] > Image.MAX_IMAGE_PIXELS:

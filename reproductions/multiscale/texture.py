@@ -18,7 +18,7 @@ from reproductions.multiscale.joins import MODES
 from reproductions.multiscale.losses import style_loss
 from reproductions.multiscale.naming import synthesis_folder
 from reproductions.multiscale.pixels import make_start, optimise_pixels, output_size
-from reproductions.multiscale.sizes import check_size
+from reproductions.multiscale.sizes import check_frame_size, check_size
 from reproductions.multiscale.sources import Source, find_sources, read_source
 from reproductions.multiscale.start import SYNTHESIS_BLUR
 
@@ -96,7 +96,9 @@ def target_grams(
     if len(sources) > 2 and flags.join_mode == "riemann":
         warn("--join-mode riemann joins the first two sources only; affine_invariant joins all")
     join = MODES[flags.join_mode]
-    return [np.float32(flags.mul * join(matrices)) for matrices in zip(*grams, strict=True)]
+    # A factor too large gives infinity; the optimisation refuses it.
+    with np.errstate(over="ignore"):
+        return [np.float32(flags.mul * join(matrices)) for matrices in zip(*grams, strict=True)]
 
 
 def _check(flags: argparse.Namespace) -> None:
@@ -117,6 +119,9 @@ def _check(flags: argparse.Namespace) -> None:
         warn("--source-width wins over --source-scale")
     padding = "wrap" if flags.tileable else flags.padding_mode
     check_size("the output", output_size(flags), flags.layers, octaves, padding)
+    if flags.count > 1 and flags.if_order > 0:
+        scales = octaves if flags.if_distance_type == "lap1" else flags.if_octaves
+        check_frame_size(output_size(flags), scales)
 
 
 def _read_sources(flags: argparse.Namespace) -> list[Source]:
