@@ -30,10 +30,11 @@ class Parser(argparse_flags.ArgumentParser):
             # Abseil's own flags (logging and so on) are of no use to the scripts.
             inherited_absl_flags=None,
         )
+        self.context = ""
 
     def error(self, message: str) -> NoReturn:
         """Ends the script with one line and exit status 2."""
-        self.exit(2, f"{self.prog}: error: {message} (-h shows all flags)\n")
+        self.exit(2, f"{self.prog}: error: {self.context}{message} (-h shows all flags)\n")
 
 
 def positive_int(text: str) -> int:
@@ -77,20 +78,23 @@ def _at_least(smallest: int, kind: type, text: str):
     return value
 
 
-def given_flags(parser: Parser, argv: Sequence[str]) -> dict[str, object]:
-    """Parses a command line and tells only the flags that stand on it.
+def as_arguments(flags: Mapping[str, object]) -> list[str]:
+    """Writes flags as the words of a command line.
 
     Args:
-        parser: the script's parser.
-        argv: the words after the script's name.
-
-    Returns:
-        Flag name -> value.
+        flags: name -> number, string, list, True for a flag without value, None or False for a
+            flag not given.
     """
-    unset = object()
-    names = vars(parser.parse_args(argv))
-    values = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(names, unset)))
-    return {name: value for name, value in vars(values).items() if value is not unset}
+    words = []
+    for name, value in flags.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, list):
+            words += [flag, *map(str, value)]
+        elif value is True:
+            words.append(flag)
+        elif value is not None and value is not False:
+            words.append(f"{flag}={value}")
+    return words
 
 
 def resolve(
@@ -100,31 +104,37 @@ def resolve(
     saved: Callable[[str], Mapping[str, object]] | None = None,
     may_change: Sequence[str] = (),
 ) -> argparse.Namespace:
-    """Puts together defaults, a preset or a run's saved flags, and the flags given.
+    """Puts together defaults, a preset or a resumed run's flags, and the flags given.
+
+    A preset and a run's flags are put in front of the command line, where what is given overrides
+    them; so they are checked like it.
 
     Args:
-        parser: the script's parser; a flag `--preset` or `--resume` of it is honoured here.
+        parser: the script's parser; flags `--preset` and `--resume` of it are honoured here.
         argv: the words after the script's name.
         presets: preset -> flag -> value.
         saved: from the argument of `--resume` to the flags of that run.
-        may_change: flags that may be given together with `--resume`.
+        may_change: flags that may differ in a resumed run.
 
     Returns:
         All flags. A flag given beats a preset, which beats the default.
     """
-    given = given_flags(parser, argv)
-    values = vars(parser.parse_args(argv))
-    if given.get("resume") is not None and saved is not None:
-        fixed = set(given) - {"resume", *may_change}
-        if fixed:
-            flag = "--" + min(fixed).replace("_", "-")
-            allowed = ", ".join("--" + name.replace("_", "-") for name in may_change)
-            parser.error(f"{flag} cannot change in a resumed run; only {allowed} can")
-        values.update(saved(given["resume"]))
-    elif given.get("preset") is not None:
-        values.update(presets[given["preset"]])
-    values.update(given)
-    return argparse.Namespace(**values)
+    values = parser.parse_args(argv)
+    if getattr(values, "resume", None) is not None and saved is not None:
+        first = as_arguments(saved(values.resume))
+        parser.context = f"the flags saved in {values.resume}: "
+        before = vars(parser.parse_args(first))
+        parser.context = ""
+        values = parser.parse_args([*first, *argv])
+        for name, value in vars(values).items():
+            if before[name] != value and name not in ("resume", *may_change):
+                changed, *allowed = as_arguments(dict.fromkeys((name, *may_change), True))
+                parser.error(
+                    f"{changed} cannot change in a resumed run; only {', '.join(allowed)} can"
+                )
+    elif getattr(values, "preset", None) is not None:
+        values = parser.parse_args([*as_arguments(presets[values.preset]), *argv])
+    return values
 
 
 def run(parse: Callable, main: Callable[[argparse.Namespace], None]) -> NoReturn:

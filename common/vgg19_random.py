@@ -1,5 +1,6 @@
 """VGG-19 with random weights, normalised on textures: the offline default."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,8 +10,8 @@ from common.vgg19_layers import LAYERS, channels, convolutions
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
 
-#: Statistics of a centre crop this large are as good as those of the whole picture.
-_CROP = 512
+#: Statistics of so many pixels, over all textures, are as good as those of more.
+_PIXELS = 512**2
 
 
 def random_weights(upto: str = LAYERS[-1], seed: int = 0) -> Weights:
@@ -47,7 +48,8 @@ def normalised(weights: Weights, textures: Sequence[np.ndarray]) -> Weights:
     Returns:
         New weights of the same shapes.
     """
-    features = [_centre(texture) for texture in textures]
+    side = math.isqrt(_PIXELS // len(textures))
+    features = [_centre(texture, side) for texture in textures]
     result = {}
     for name in LAYERS[: LAYERS.index(list(weights)[-1]) + 1]:
         if name.startswith("pool"):
@@ -72,6 +74,6 @@ def _normalisation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scale.astype(np.float32), (-mean * scale).astype(np.float32)
 
 
-def _centre(image: np.ndarray) -> np.ndarray:
-    top, left = (max(0, (side - _CROP) // 2) for side in image.shape[1:3])
-    return image[:, top : top + _CROP, left : left + _CROP]
+def _centre(image: np.ndarray, side: int) -> np.ndarray:
+    top, left = (max(0, (size - side) // 2) for size in image.shape[1:3])
+    return image[:, top : top + side, left : left + side]

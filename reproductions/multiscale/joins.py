@@ -16,7 +16,11 @@ def _of_symmetric(matrix: np.ndarray, function: Callable) -> np.ndarray:
 
 
 def _regularised(grams: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [np.asarray(g, np.float64) + _REGULARISATION * np.eye(len(g)) for g in grams]
+    # Large float32 matrices may have eigenvalues below 0 by rounding, which have no logarithm.
+    return [
+        _of_symmetric(np.asarray(g, np.float64), lambda v: np.maximum(v, 0) + _REGULARISATION)
+        for g in grams
+    ]
 
 
 def average(grams: Sequence[np.ndarray]) -> np.ndarray:
