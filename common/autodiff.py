@@ -38,7 +38,7 @@ def loss_and_gradient(loss: Callable, shape: tuple[int, ...]) -> Evaluate:
     return evaluate
 
 
-def compiled(function: Callable, channels: int = 3) -> Callable:
+def compile_images(function: Callable, channels: int = 3) -> Callable:
     """Compiles a function of images once, for images of any number and size.
 
     Args:

@@ -1,4 +1,6 @@
-"""The one exception that stands for a user's mistake."""
+"""What a user is told in one line: mistakes and warnings."""
+
+import sys
 
 
 class UserError(Exception):
@@ -7,3 +9,8 @@ class UserError(Exception):
     Its message is one line that says what is wrong and what would be right. Entry scripts print
     it without a traceback and end with exit status 1 (see `common.flags.run`).
     """
+
+
+def warn(message: str) -> None:
+    """Prints one line of warning to standard error."""
+    print(f"warning: {message}", file=sys.stderr)

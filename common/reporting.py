@@ -1,6 +1,5 @@
 """What a long run tells: a progress bar, a table of losses, TensorBoard, a curve."""
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,6 @@ from common.files import written_whole
 
 LOSSES, CURVE = "losses.csv", "loss.png"
 _COLUMNS = ("iteration", "evaluations", "loss", "seconds")
-
-
-def warn(message: str) -> None:
-    """Prints one line of warning to standard error."""
-    print(f"warning: {message}", file=sys.stderr)
 
 
 class Report:

@@ -1,6 +1,7 @@
 """Run folders: everything needed to know a run, to repeat it and to go on with it."""
 
 import json
+import os
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -39,6 +40,21 @@ def new_folder(parent: str | Path, name: str) -> Path:
                 number += 1
     except OSError as error:
         raise UserError(f"cannot make a folder in {parent}: {error.strerror}") from None
+
+
+def check_writable(folder: str | Path) -> None:
+    """Refuses a folder that cannot be written to, or that could not be made; makes nothing.
+
+    Raises:
+        UserError: it is not a folder, or there is no permission.
+    """
+    existing = os.path.abspath(folder)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise UserError(f"cannot write to {folder}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to {folder}: no permission in {existing}")
 
 
 def versions() -> dict[str, str]:

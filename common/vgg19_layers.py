@@ -27,7 +27,7 @@ def channels(name: str) -> tuple[int, int]:
     return (3 if block == 1 else _BLOCKS[block - 2][1]), width
 
 
-def smallest_side(layer: str, padding: str) -> int:
+def smallest_input(layer: str, padding: str) -> int:
     """The smallest side, in pixels, of an image whose features at `layer` are not empty."""
     if padding != "valid":
         return 1

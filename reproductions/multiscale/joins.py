@@ -15,12 +15,13 @@ def _of_symmetric(matrix: np.ndarray, function: Callable) -> np.ndarray:
     return (vectors * function(values)) @ vectors.T
 
 
+def _made_positive(eigenvalues: np.ndarray) -> np.ndarray:
+    # The rounding of large float32 matrices may leave values too negative for a logarithm.
+    return np.maximum(eigenvalues + _REGULARISATION, 1e-3 * _REGULARISATION)
+
+
 def _regularised(grams: Sequence[np.ndarray]) -> list[np.ndarray]:
-    # Large float32 matrices may have eigenvalues below 0 by rounding, which have no logarithm.
-    return [
-        _of_symmetric(np.asarray(g, np.float64), lambda v: np.maximum(v, 0) + _REGULARISATION)
-        for g in grams
-    ]
+    return [_of_symmetric(np.asarray(g, np.float64), _made_positive) for g in grams]
 
 
 def average(grams: Sequence[np.ndarray]) -> np.ndarray:
@@ -61,7 +62,8 @@ def affine_invariant(
         max_iter: steps at most; the step that fails to approach is halved.
     """
     matrices = _regularised(grams)
-    mean = log_euclidean(grams)
+    # For two matrices the middle of their geodesic is the mean already.
+    mean = riemann(grams) if len(grams) <= 2 else log_euclidean(grams)
     step, last = 1.0, np.inf
     for _ in range(max_iter):
         root = _of_symmetric(mean, np.sqrt)

@@ -11,11 +11,14 @@ if not __package__:  # run as a script, from any folder
 
 from common import flags
 from common.quiet import import_tensorflow
+from reproductions.multiscale.inputs import check_output, fetch_weights
 from reproductions.multiscale.options import parse_novelty
 
 
 def main(options) -> None:
-    """Imports TensorFlow, now that the flags are known to be right, and does the work."""
+    """Checks the flags, imports TensorFlow now that they are known to be right, and works."""
+    check_output(options)
+    fetch_weights(options)
     import_tensorflow()
     from reproductions.multiscale.novelties import make_novelties
 

@@ -1,9 +1,10 @@
 """The flags of `synthesize.py` and `novelty.py`: the original's, and a few more."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from common.errors import UserError
 from common.flags import (
     Parser,
     finite_float,
@@ -30,6 +31,9 @@ NOVELTY_PRESETS = {"quick": {**QUICK, "count": 3, "seed": "symmetric"}}
 
 #: What may be given together with --resume.
 MAY_CHANGE = ("max_iter", "save_every", "tol", "data_dir")
+
+#: Entries that belong to the call and not to the run, or follow from the flags.
+_NOT_OWN = ("resume", "preset", "script", "levels", "borders", "size")
 
 
 def _layer(text: str) -> int:
@@ -123,7 +127,9 @@ def _add_rest(parser: Parser, presets: Sequence[str]) -> None:
         help="make images that tile without seams",
     )
     own.add_argument("--init", metavar="FILE", help="start from this picture, scaled to fit")
-    own.add_argument("--random_seed", type=_seed, help="of the start's noise; None: a new one")
+    own.add_argument(
+        "--random-seed", "--random_seed", type=_seed, help="of the start's noise; None: a new one"
+    )
     own.add_argument("--resume", metavar="FOLDER", help="go on with the run in this folder")
     own.add_argument("--preset", choices=presets, help="a small setting for a first try")
 
@@ -181,6 +187,9 @@ def synthesis_parser() -> Parser:
 class _Useless(argparse.Action):
     """A flag that the original took and ignored."""
 
+    def __init__(self, option_strings, dest, **kwargs):
+        super().__init__(option_strings, argparse.SUPPRESS, default=argparse.SUPPRESS, **kwargs)
+
     def __call__(self, parser, namespace, values, option_string=None):
         raise argparse.ArgumentError(self, "does nothing here: there is no source and no animation")
 
@@ -197,47 +206,61 @@ def novelty_parser() -> Parser:
         help="let the octaves and layers within an image differ, too",
     )
     add("--mul", type=finite_float, default=1.0, help="squared length of each Gram matrix")
-    for useless in ("--source-scale", "--source-width", "--if-weight", "--if-shift", "--if-order"):
-        short = {"--source-scale": ["-ss"], "--source-width": ["-sw"]}.get(useless, [])
-        add(useless, *short, action=_Useless, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    for useless in ("scale", "width"):
+        short = f"-s{useless[0]}"
+        add(f"--source-{useless}", short, action=_Useless, help=argparse.SUPPRESS)
+    for useless in ("weight", "shift", "order"):
+        add(f"--if-{useless}", action=_Useless, help=argparse.SUPPRESS)
     _add_rest(parser, list(NOVELTY_PRESETS))
     return parser
 
 
-def _saved_flags(script: str):
-    def read(folder: str) -> dict:
-        settings = read_settings(folder)
-        if settings.get("script") != script or not isinstance(settings.get("flags"), dict):
-            from common.errors import UserError
+def own_flags(flags: argparse.Namespace) -> dict[str, object]:
+    """The flags that make a run what it is, for `run.json`."""
+    return {name: value for name, value in vars(flags).items() if name not in _NOT_OWN}
 
-            raise UserError(f"{folder} is no run of {script}")
+
+def _parse(
+    parser: Parser, argv: Sequence[str], presets: Mapping[str, Mapping[str, object]]
+) -> argparse.Namespace:
+    def saved(folder: str) -> dict:
+        settings = read_settings(folder)
+        if settings.get("script") != parser.prog or not isinstance(settings.get("flags"), dict):
+            raise UserError(f"{folder} is no run of {parser.prog}")
         return settings["flags"]
 
-    return read
-
-
-def parse_synthesis(argv: Sequence[str]) -> argparse.Namespace:
-    """Parses the command line of `synthesize.py`."""
-    parser = synthesis_parser()
-    flags = resolve(parser, argv, SYNTHESIS_PRESETS, _saved_flags(parser.prog), MAY_CHANGE)
-    if not flags.source:
-        parser.error("the following arguments are required: --source/-s")
-    # A resumed run may be started from another folder.
-    flags.source = [str(Path(source).absolute()) for source in flags.source]
-    return _finished(parser, flags)
-
-
-def parse_novelty(argv: Sequence[str]) -> argparse.Namespace:
-    """Parses the command line of `novelty.py`."""
-    parser = novelty_parser()
-    flags = resolve(parser, argv, NOVELTY_PRESETS, _saved_flags(parser.prog), MAY_CHANGE)
-    return _finished(parser, flags)
-
-
-def _finished(parser: Parser, flags: argparse.Namespace) -> argparse.Namespace:
+    flags = resolve(parser, argv, presets, saved, MAY_CHANGE)
     if flags.tileable and flags.padding_mode == "same":
         parser.error("--padding-mode same and --tileable exclude each other")
     if flags.init is not None:
         flags.init = str(Path(flags.init).absolute())
     flags.script = parser.prog
+    flags.levels = max(flags.octaves, 1)
+    flags.borders = "wrap" if flags.tileable else flags.padding_mode
+    flags.size = (flags.output_width, flags.output_height or flags.output_width)
     return flags
+
+
+def parse_synthesis(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `synthesize.py`.
+
+    Args:
+        argv: the words after the script's name.
+
+    Returns:
+        The flags by name, and what follows from them: `script`, its name; `levels` of the
+        pyramid, which `--octaves 0` makes 1; `borders` of the output in the network, `valid`,
+        `same` or `wrap`; `size`, width and height to make.
+    """
+    parser = synthesis_parser()
+    flags = _parse(parser, argv, SYNTHESIS_PRESETS)
+    if not flags.source:
+        parser.error("the following arguments are required: --source/-s")
+    # A resumed run may be started from another folder.
+    flags.source = [str(Path(source).absolute()) for source in flags.source]
+    return flags
+
+
+def parse_novelty(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `novelty.py`; see `parse_synthesis`."""
+    return _parse(novelty_parser(), argv, NOVELTY_PRESETS)

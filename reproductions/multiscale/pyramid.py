@@ -76,11 +76,3 @@ def laplacian_pyramid(images, octaves: int) -> list:
         height, width = ops.shape(expanded)[1:3]
         differences.append(fine[:, :height, :width] - expanded)
     return differences
-
-
-def smallest_side(octaves: int, last: int, wrap: bool = False) -> int:
-    """The smallest side whose last level still has `last` pixels."""
-    for _ in range(octaves - 1):
-        # Circular padding takes 2 pixels from the other side, so there must be 2.
-        last = max(2, 2 * last - 1) if wrap else 2 * last + 3
-    return last

@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from PIL import Image
 
 from common.errors import UserError
-from common.vgg19_layers import LAYERS
-from common.vgg19_layers import smallest_side as smallest_for_layer
-from reproductions.multiscale.pyramid import smallest_side as smallest_for_octaves
+from common.vgg19_layers import LAYERS, smallest_input
+
+
+def smallest_base(octaves: int, last: int, wrap: bool = False) -> int:
+    """The smallest side of which the last level of the pyramid still has `last` pixels."""
+    for _ in range(octaves - 1):
+        # Circular padding takes 2 pixels from the other side, so there must be 2.
+        last = max(2, 2 * last - 1) if wrap else 2 * last + 3
+    return last
 
 
 def smallest_side(layers: Sequence[int], octaves: int, padding: str) -> int:
     """The smallest side, in pixels, for a descriptor (see `descriptor`)."""
-    last = smallest_for_layer(LAYERS[max(layers)], padding)
-    return smallest_for_octaves(octaves, last, wrap=padding == "wrap")
+    last = smallest_input(LAYERS[max(layers)], padding)
+    return smallest_base(octaves, last, wrap=padding == "wrap")
 
 
 def check_size(
@@ -35,15 +41,14 @@ def check_size(
         raise UserError(
             f"{what} is {size[0]}x{size[1]}: more than {Image.MAX_IMAGE_PIXELS} pixels in all"
         )
-    octaves = max(octaves, 1)
     smallest = smallest_side(layers, octaves, padding)
     if min(size) >= smallest:
         return
     fitting = sum(min(size) >= smallest_side(layers, count, padding) for count in range(1, octaves))
-    fit = f"{fitting} fit{'s' if fitting == 1 else ''}" if fitting else "not even 1 fits"
+    fit = f"{fitting} octave{'s fit' if fitting > 1 else ' fits'}" if fitting else "not even 1 fits"
     raise UserError(
         f"{what} is {size[0]}x{size[1]}: --octaves {octaves} with layer {max(layers)} "
-        f"({LAYERS[max(layers)]}) needs at least {smallest} pixels a side; of octaves {fit}"
+        f"({LAYERS[max(layers)]}) needs at least {smallest} pixels a side; {fit}"
     )
 
 
@@ -59,7 +64,7 @@ def check_frame_size(size: tuple[int, int], octaves: int) -> None:
     Raises:
         UserError: too small; says the smallest size that works.
     """
-    smallest = smallest_for_octaves(octaves, 1)
+    smallest = smallest_base(octaves, 1)
     if min(size) < smallest:
         raise UserError(
             f"the output is {size[0]}x{size[1]}: comparing frames at {octaves} scales needs at "

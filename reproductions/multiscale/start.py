@@ -1,9 +1,14 @@
 """The images that the optimisation starts from."""
 
+import argparse
+
 import numpy as np
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from common.images import read_picture
 from common.vgg19_layers import MEAN_BGR
+from common.vgg19_pixels import preprocess
 
 #: Sigma of the blur of a symmetric start, in pixels: synthesis and novelty differ.
 SYNTHESIS_BLUR, NOVELTY_BLUR = 30, 50
@@ -60,3 +65,26 @@ def start_from(
     """
     images = np.broadcast_to(image.astype(np.float64), shape)
     return images + random.standard_normal(shape) if shape[0] > 1 else images.copy()
+
+
+def make_start(flags: argparse.Namespace, blur: int) -> np.ndarray:
+    """The start that the flags ask for; draws the random seed if none is given.
+
+    Args:
+        flags: of the script; `random_seed` is set.
+        blur: of a symmetric start.
+
+    Returns:
+        float64, shape (count, height, width, 3), BGR minus the mean.
+    """
+    if flags.random_seed is None:
+        flags.random_seed = int(np.random.SeedSequence().generate_state(1)[0])
+    random = np.random.RandomState(flags.random_seed)
+    width, height = flags.size
+    shape = (flags.count, height, width, 3)
+    if flags.init is not None:
+        picture = read_picture(flags.init).resize((width, height), Image.Resampling.LANCZOS)
+        return start_from(random, preprocess(np.asarray(picture)), shape)
+    if flags.seed == "symmetric":
+        return symmetric_start(random, shape, blur)
+    return random_start(random, shape)

@@ -11,15 +11,18 @@ if not __package__:  # run as a script, from any folder
 
 from common import flags
 from common.quiet import import_tensorflow
+from reproductions.multiscale.inputs import fetch_weights, read_inputs
 from reproductions.multiscale.options import parse_synthesis
 
 
 def main(options) -> None:
-    """Imports TensorFlow, now that the flags are known to be right, and does the work."""
+    """Reads the sources, imports TensorFlow now that they are known to be right, and works."""
+    sources = read_inputs(options)
+    fetch_weights(options)
     import_tensorflow()
     from reproductions.multiscale.texture import synthesize
 
-    synthesize(options)
+    synthesize(options, sources)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from common.autodiff import compiled, loss_and_gradient
+from common.autodiff import compile_images, loss_and_gradient
 
 SHAPE = (2, 3, 4, 3)
 
@@ -56,7 +56,7 @@ def test_a_function_is_traced_once_for_all_sizes():
         traces.append(1)
         return [ops.mean(images, axis=(1, 2)), images * 2]
 
-    fast = compiled(function)
+    fast = compile_images(function)
     for shape in ((1, 4, 5, 3), (2, 8, 3, 3), (3, 1, 1, 3)):
         images = np.random.RandomState(0).uniform(size=shape).astype(np.float32)
         means, doubled = fast(images)

@@ -60,10 +60,13 @@ def test_a_flag_given_beats_a_preset_even_with_the_default_value(width):
         assert (found["width"], found["weights"]) == (int(width), "random")
 
 
-def test_only_flags_on_the_command_line_are_given():
-    given = flags.given_flags(parser(), ["--layers", "2", "7", "--internal", "--tol", "1e-9"])
-    assert given == {"layers": [2, 7], "internal": True, "tol": 1e-9}
-    assert flags.given_flags(parser(), []) == {}
+def test_flags_become_words_of_a_command_line_and_back():
+    given = {"layers": [2, 7], "internal": True, "tol": 1e-9}
+    words = flags.as_arguments({**given, "resume": None})
+    assert words == ["--layers", "2", "7", "--internal", "--tol=1e-09"]
+    found = vars(parser().parse_args(words))
+    assert {name: found[name] for name in given} == given
+    assert flags.as_arguments({"off": False}) == []
 
 
 def test_resuming_takes_the_saved_flags():

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from common.errors import UserError
-from common.reporting import CURVE, LOSSES, Report, draw_curve, read_losses, warn
+from common.errors import UserError, warn
+from common.reporting import CURVE, LOSSES, Report, draw_curve, read_losses
 
 HEADER = "iteration,evaluations,loss,seconds\n"
 

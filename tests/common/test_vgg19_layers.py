@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.vgg19 import vgg19
-from common.vgg19_layers import LAYERS, channels, convolutions, smallest_side
+from common.vgg19_layers import LAYERS, channels, convolutions, smallest_input
 from common.vgg19_random import random_weights
 
 
@@ -28,10 +28,10 @@ def test_channels():
     assert channels("conv5_1") == (512, 512)
 
 
-def test_smallest_sides_of_the_original():
-    assert smallest_side("pool1", "valid") == 6
-    assert smallest_side("conv3_2", "valid") == 32
-    assert smallest_side("conv5_4", "same") == smallest_side("pool5", "wrap") == 1
+def test_smallest_inputs_of_the_original():
+    assert smallest_input("pool1", "valid") == 6
+    assert smallest_input("conv3_2", "valid") == 32
+    assert smallest_input("conv5_4", "same") == smallest_input("pool5", "wrap") == 1
 
 
 def side_after(name, side):
@@ -41,15 +41,15 @@ def side_after(name, side):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_smallest_side_leaves_one_pixel(name):
-    smallest = smallest_side(name, "valid")
+def test_smallest_input_leaves_one_pixel(name):
+    smallest = smallest_input(name, "valid")
     assert side_after(name, smallest) == 1
     assert side_after(name, smallest - 1) <= 0
 
 
 @pytest.mark.parametrize("name", LAYERS[:7])
-def test_smallest_side_is_what_the_network_needs(name):
-    side = smallest_side(name, "valid")
+def test_smallest_input_is_what_the_network_needs(name):
+    side = smallest_input(name, "valid")
     features = vgg19(random_weights(name), [name])(np.ones((1, side, side + 1, 3), np.float32))
     assert features.shape[1] == 1
     assert np.isfinite(np.asarray(features)).all()

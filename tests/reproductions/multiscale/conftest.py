@@ -12,9 +12,8 @@ from common.vgg19_pixels import preprocess
 from reproductions.multiscale.descriptor import descriptor
 from reproductions.multiscale.losses import novelty_loss
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
-from reproductions.multiscale.pixels import make_start
 from reproductions.multiscale.sources import find_sources, read_source
-from reproductions.multiscale.start import NOVELTY_BLUR, SYNTHESIS_BLUR
+from reproductions.multiscale.start import NOVELTY_BLUR, SYNTHESIS_BLUR, make_start
 from reproductions.multiscale.texture import texture_loss
 from tests.golden_weights import golden_weights
 from tests.reproductions.multiscale.references import write_sources

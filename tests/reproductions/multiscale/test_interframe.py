@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.interframe import (
     frame_distances,
     interframe_loss,
@@ -18,7 +19,6 @@ from reproductions.multiscale.interframe import (
     shift_distances,
 )
 from reproductions.multiscale.options import parse_synthesis
-from reproductions.multiscale.texture import synthesize
 from tests.reproductions.multiscale.references import CASES, arrays, relative_error
 
 FRAMES = CASES["interframe"]
@@ -150,11 +150,11 @@ def test_equal_frames_have_a_gradient(kind):
 
 def test_more_octaves_for_distances_than_there_are_is_refused(in_sources):
     with pytest.raises(UserError, match="--if-octaves must not be above --octaves, but 3 > 2"):
-        synthesize(parse_synthesis(FRAMES["if_c3_oct3_gt_octaves"]["arguments"]))
+        read_inputs(parse_synthesis(FRAMES["if_c3_oct3_gt_octaves"]["arguments"]))
 
 
 def test_a_cut_order_is_warned_of(in_sources, capsys):
     arguments = [*FRAMES["if_c2_oct2"]["arguments"], "-s", "nosuch.png"]
     with pytest.raises(UserError, match="no such picture"):
-        synthesize(parse_synthesis(arguments))
+        read_inputs(parse_synthesis(arguments))
     assert "2 frames allow 1" in capsys.readouterr().err

@@ -5,10 +5,12 @@ import pytest
 import scipy.linalg
 from keras import ops
 
-from common.autodiff import compiled
+from common.autodiff import compile_images
 from reproductions.multiscale.descriptor import descriptor
+from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.joins import affine_invariant, log_euclidean, riemann
 from reproductions.multiscale.losses import style_loss
+from reproductions.multiscale.options import parse_synthesis
 from reproductions.multiscale.texture import target_grams
 from tests.reproductions.multiscale.references import (
     CASES,
@@ -33,7 +35,7 @@ def prepared(name, synthesis):
 
 def source_grams(run, weights):
     """For each output the Gram matrices of the sources."""
-    describe = compiled(descriptor(weights, run.flags.layers, run.flags.octaves))
+    describe = compile_images(descriptor(weights, run.flags.layers, run.flags.octaves))
     grams = [[np.asarray(gram)[0] for gram in describe(image)] for image in run.images]
     return list(zip(*grams, strict=True))
 
@@ -167,8 +169,9 @@ def test_one_source_is_itself(name, synthesis, weights):
     assert error_of_maximum(target, with_diagonal(gram)) < 1e-6
 
 
-def test_riemann_warns_that_a_third_source_is_left_out(synthesis, capsys):
-    synthesis(JOINS["jn_riemann3_l2"]["arguments"])
+def test_riemann_warns_that_a_third_source_is_left_out(in_sources, capsys):
+    flags = parse_synthesis([*JOINS["jn_riemann3_l2"]["arguments"], "--weights", "random"])
+    read_inputs(flags)
     assert "joins the first two sources only" in capsys.readouterr().err
 
 

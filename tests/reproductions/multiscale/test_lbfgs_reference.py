@@ -14,6 +14,7 @@ from PIL import Image
 from common.autodiff import loss_and_gradient
 from common.lbfgs import minimize
 from common.reporting import read_losses
+from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.options import parse_synthesis
 from reproductions.multiscale.texture import synthesize
 from tests.reproductions.multiscale.references import CASES, arrays
@@ -68,7 +69,7 @@ def data_dir(weights, tmp_path_factory):
 def test_run_of_the_script(name, data_dir, in_sources, tmp_path, capsys):
     case = LBFGS[name]
     places = ["--data-dir", str(data_dir), "--output-dir", str(tmp_path)]
-    synthesize(parse_synthesis([*case["arguments"], *places, "--random_seed", "0"]))
+    run_script(parse_synthesis([*case["arguments"], *places, "--random_seed", "0"]))
     said = capsys.readouterr().out
     assert "a 64x64 image, matching the Gram matrices for layers [2] at 1 distinct scales" in said
 
@@ -92,7 +93,11 @@ def test_first_picture_of_a_run(data_dir, in_sources, tmp_path):
     """The picture of the start is decoded from the start as the original decoded it."""
     arguments = ["-s", "synthetic60_128x112.png", "-ow", "128", "-o", "1", "-l", "2", "-m", "0"]
     places = ["--data-dir", str(data_dir), "--output-dir", str(tmp_path)]
-    synthesize(parse_synthesis([*arguments, *places, "--random_seed", "0"]))
+    run_script(parse_synthesis([*arguments, *places, "--random_seed", "0"]))
     with Image.open(tmp_path / "out.L2.o1.128x128" / "Aseed_F0000.png") as picture:
         found = np.asarray(picture)[::2, ::2]
     np.testing.assert_array_equal(found, arrays("starts")["lb_random_o2_picture_s2"])
+
+
+def run_script(flags):
+    synthesize(flags, read_inputs(flags))

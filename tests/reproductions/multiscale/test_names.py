@@ -6,9 +6,9 @@ import pytest
 
 from common.errors import UserError
 from common.runs import new_folder
+from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.naming import novelty_folder, synthesis_folder
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
-from reproductions.multiscale.texture import synthesize
 from tests.reproductions.multiscale.references import read_json
 
 NAMES = read_json("names")
@@ -69,7 +69,7 @@ def test_names_of_novelty_without_the_flags_that_did_nothing():
 
 def test_more_octaves_for_distances_than_there_are_is_refused():
     with pytest.raises(UserError, match="--if-octaves must not be above --octaves, but 5 > 4"):
-        synthesize(parse_synthesis(NAMES["synthesize"]["ifo5_gt_octaves"]["arguments"]))
+        read_inputs(parse_synthesis(NAMES["synthesize"]["ifo5_gt_octaves"]["arguments"]))
 
 
 def test_a_prefix_with_a_folder_is_refused(tmp_path):

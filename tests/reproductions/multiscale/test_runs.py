@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.runs import load_state
 from reproductions.multiscale import novelties
-from reproductions.multiscale import pixels as pixels_module
+from reproductions.multiscale import run_folder as run_folder_module
 from tests.reproductions.multiscale.commands import (
     ROOT,
     call,
@@ -338,7 +338,7 @@ def test_resuming_a_finished_run(script, made, folder):
     run = made("-m", "4", "-n", "3")
     before = {name: (run / name).read_bytes() for name in ("losses.csv", "state.npz")}
     ended = script("--resume", run)
-    assert "has its 4 iterations; go on with --max-iter above 4" in ended.out
+    assert "has its 4 iterations; go on with a larger --max-iter" in ended.out
     assert before == {name: (run / name).read_bytes() for name in before}
     # Killed just before the end: what was left to do is done.
     (run / "sheet.png").unlink()
@@ -398,8 +398,8 @@ def test_control_c_while_a_picture_is_being_saved(made, monkeypatch):
                 raise KeyboardInterrupt
         save(picture, path)
 
-    save = pixels_module.save_picture
-    monkeypatch.setattr(pixels_module, "save_picture", interrupted)
+    save = run_folder_module.save_picture
+    monkeypatch.setattr(run_folder_module, "save_picture", interrupted)
     run = made("-m", "9", "-n", "2")
     assert (run / "I0004_F0000.png").exists()
     assert load_state(run, ("iterations",))["iterations"] == 5

@@ -4,10 +4,9 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
-from reproductions.multiscale.novelties import make_novelties
+from reproductions.multiscale.inputs import check_output, read_inputs
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
 from reproductions.multiscale.sizes import check_size, smallest_side
-from reproductions.multiscale.texture import synthesize
 from tests.reproductions.multiscale.references import CASES
 
 #: Found by running the original: layer -> smallest side for 1, 2, ... octaves.
@@ -44,35 +43,35 @@ def test_the_smallest_size_has_a_loss(side, synthesis, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (CASES["style"]["st_small_output_o3"]["arguments"], "the output is 128x128.* 137 .*2 fit"),
-        (CASES["lbfgs"]["lb_nan_small"]["arguments"], "the output is 128x128.* 137 .*2 fit"),
+        (CASES["style"]["st_small_output_o3"]["arguments"], "the output is 128x128.* 137 .*2 octaves fit"),
+        (CASES["lbfgs"]["lb_nan_small"]["arguments"], "the output is 128x128.* 137 .*2 octaves fit"),
         (
             CASES["style"]["st_small_source_o3"]["arguments"],
-            r"the source synthetic60_128x112\.png is 128x112.* 137 .*2 fit",
+            r"the source synthetic60_128x112\.png is 128x112.* 137 .*2 octaves fit",
         ),
-        (["-s", "synthetic61_176x144.png", "-ow", "256"], "the output is 256x256.* 277 .*3 fit"),
-        (["-s", "synthetic61_176x144.png", "-ow", "244"], "the output is 244x244.* 277 .*3 fit"),
-        (["-s", "synthetic61_176x144.png", "-ow", "277"], "the source .* 176x144.* 277 .*3 fit"),
+        (["-s", "synthetic61_176x144.png", "-ow", "256"], "the output is 256x256.* 277 .*3 octaves fit"),
+        (["-s", "synthetic61_176x144.png", "-ow", "244"], "the output is 244x244.* 277 .*3 octaves fit"),
+        (["-s", "synthetic61_176x144.png", "-ow", "277"], "the source .* 176x144.* 277 .*3 octaves fit"),
         (
             ["-s", "synthetic61_176x144.png", "-ow", "277", "-oh", "276"],
-            "the output is 277x276.* 277 .*3 fit",
+            "the output is 277x276.* 277 .*3 octaves fit",
         ),
         (
             ["-s", "synthetic61_176x144.png", "-ow", "96", "-o", "2", "-sw", "60"],
-            "the source .* is 60x49.* 67 .*1 fits",
+            "the source .* is 60x49.* 67 .*1 octave fits",
         ),
-        (["-s", "synthetic61_176x144.png", "-ow", "30", "-o", "1"], "32 .*not even 1 fits"),
+        (["-s", "synthetic61_176x144.png", "-ow", "30", "-o", "1"], " 32 .*not even 1 fits"),
     ],
 )
 def test_too_small_is_refused_before_anything_is_written(arguments, message, in_sources, tmp_path):
     flags = parse_synthesis([*arguments, "--output-dir", str(tmp_path / "made")])
     with pytest.raises(UserError, match=message):
-        synthesize(flags)
+        read_inputs(flags)
     assert not (tmp_path / "made").exists()
 
 
 def test_novelty_refuses_a_small_output_too(tmp_path):
     flags = parse_novelty(["-ow", "256", "--output-dir", str(tmp_path / "made")])
-    with pytest.raises(UserError, match=r"the output is 256x256.* 277 .*3 fit"):
-        make_novelties(flags)
+    with pytest.raises(UserError, match=r"the output is 256x256.* 277 .*3 octaves fit"):
+        check_output(flags)
     assert not (tmp_path / "made").exists()

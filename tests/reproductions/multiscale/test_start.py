@@ -5,8 +5,7 @@ import pytest
 
 from common.vgg19_pixels import deprocess
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
-from reproductions.multiscale.pixels import make_start
-from reproductions.multiscale.start import NOVELTY_BLUR, SYNTHESIS_BLUR
+from reproductions.multiscale.start import NOVELTY_BLUR, SYNTHESIS_BLUR, make_start
 from tests.reproductions.multiscale.references import CASES, arrays
 
 ARGUMENTS = {name: case["arguments"] for kind in CASES.values() for name, case in kind.items()}

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.options import parse_synthesis
-from reproductions.multiscale.texture import synthesize, target_grams
+from reproductions.multiscale.texture import target_grams
 from tests.reproductions.multiscale.references import (
     CASES,
     arrays,
@@ -75,7 +76,7 @@ def test_a_layer_that_does_not_exist_is_refused(name, capsys):
 def test_what_the_original_refused_is_refused(name, message, in_sources, tmp_path):
     flags = parse_synthesis([*STYLE[name]["arguments"], "--output-dir", str(tmp_path / "made")])
     with pytest.raises(UserError, match=message):
-        synthesize(flags)
+        read_inputs(flags)
     assert not (tmp_path / "made").exists()
 
 

@@ -1,0 +1,84 @@
+"""What the scripts need, read and checked before anything slow begins or anything is written."""
+
+import argparse
+from pathlib import Path
+
+from common.errors import UserError, warn
+from common.runs import check_writable
+from common.vgg19_weights import find_weights_file
+from reproductions.multiscale.sizes import check_frame_size, check_size
+from reproductions.multiscale.sources import Source, find_sources, read_source
+
+
+def check_output(flags: argparse.Namespace) -> None:
+    """Checks the size of what either script makes, and the place to write it to.
+
+    Args:
+        flags: see `options.parse_synthesis`.
+
+    Raises:
+        UserError: the output is too small, or its folder cannot be written to.
+    """
+    check_size("the output", flags.size, flags.layers, flags.levels, flags.borders)
+    check_writable(flags.resume or flags.output_dir)
+
+
+def fetch_weights(flags: argparse.Namespace) -> None:
+    """Makes sure that the file of trained weights is on this machine.
+
+    Args:
+        flags: see `options.parse_synthesis`.
+
+    Raises:
+        UserError: it is not and cannot be downloaded.
+    """
+    if flags.weights != "random":
+        find_weights_file(flags.weights, [flags.data_dir])
+
+
+def read_inputs(flags: argparse.Namespace) -> list[Source]:
+    """Checks the flags of `synthesize.py` against each other and reads the sources.
+
+    Args:
+        flags: see `options.parse_synthesis`.
+
+    Returns:
+        The sources, scaled.
+
+    Raises:
+        UserError: what the user can mend.
+    """
+    if flags.if_octaves > flags.octaves:
+        raise UserError(
+            f"--if-octaves must not be above --octaves, but {flags.if_octaves} > {flags.octaves}"
+        )
+    if flags.count > 1 and flags.if_order > 0:
+        _check_animation(flags)
+    if flags.source_scale is not None and flags.source_width is not None:
+        warn("--source-width wins over --source-scale")
+    check_output(flags)
+    sources = [_read_source(flags, path) for path in find_sources(flags.source)]
+    if len(sources) > 2 and flags.join_mode == "riemann":
+        warn("--join-mode riemann joins the first two sources only; affine_invariant joins all")
+    return sources
+
+
+def _check_animation(flags: argparse.Namespace) -> None:
+    laplacian = flags.if_distance_type == "lap1"
+    if laplacian and flags.levels < 2:
+        raise UserError("--if-distance-type lap1 compares differences of octaves: use --octaves 2")
+    if flags.count <= flags.if_order:
+        warn(
+            f"--if-order {flags.if_order} would compare frames with themselves; "
+            f"{flags.count} frames allow {flags.count - 1}"
+        )
+    check_frame_size(flags.size, flags.levels if laplacian else flags.if_octaves)
+
+
+def _read_source(flags: argparse.Namespace, path: Path) -> Source:
+    source = read_source(path, flags.source_width, flags.source_scale)
+    height, width = source.pixels.shape[:2]
+    # Sources rarely tile, so their own borders never wrap around.
+    borders = flags.padding_mode
+    check_size(f"the source {path.name}", (width, height), flags.layers, flags.levels, borders)
+    return source

@@ -1,0 +1,114 @@
+"""The folder of a run: what is written at its start, on the way and at its end."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from common.files import written_whole
+from common.images import contact_sheet, save_gif, save_picture
+from common.runs import (
+    load_state,
+    new_folder,
+    read_settings,
+    save_state,
+    versions,
+    write_settings,
+)
+from common.vgg19_pixels import deprocess
+from reproductions.multiscale.naming import iteration_file, start_file
+from reproductions.multiscale.options import own_flags
+
+
+class RunFolder:
+    """A run's folder, made anew or, with `--resume`, gone on with.
+
+    Args:
+        flags: of the script.
+        name: of a new run folder.
+        start: the images that the run starts from, float64, (frames, height, width, 3), BGR
+            minus the mean.
+        facts: more entries for `run.json`.
+
+    Attributes:
+        path: the folder.
+        first: number of the first iteration to make.
+        saved: iterations whose result has been saved.
+        pixels: to go on from, flat, float64.
+
+    Raises:
+        UserError: the folder cannot be made, or the state in it is damaged.
+    """
+
+    def __init__(self, flags: argparse.Namespace, name: str, start: np.ndarray, facts: dict):
+        self._flags, self._start = flags, start
+        self.first, self.pixels = 0, start.ravel()
+        if flags.resume:
+            self.path = Path(flags.resume)
+            self._read_state()
+            write_settings(self.path, {**read_settings(self.path), "flags": own_flags(flags)})
+        else:
+            self.path = new_folder(flags.output_dir, name)
+            self._write_start(facts)
+        self.saved = self.first
+
+    def _read_state(self) -> None:
+        state = load_state(self.path, ("pixels", "iterations"))
+        if state is None:
+            return
+        first, pixels = state["iterations"], state["pixels"]
+        if first.shape or pixels.shape != self.pixels.shape or not np.isfinite(pixels).all():
+            raise UserError(f"the state of {self.path} is damaged or of a run with other flags")
+        self.first, self.pixels = int(first), pixels
+
+    def _write_start(self, facts: dict) -> None:
+        command = " ".join(sys.argv)
+        settings = {"script": self._flags.script, "command": command, **facts}
+        flags = own_flags(self._flags)
+        write_settings(self.path, {**settings, "flags": flags, "versions": versions()})
+        with written_whole(self.path / "Acommand.txt") as temporary:
+            # File names may hold bytes that are no text.
+            temporary.write_text(command, encoding="utf-8", errors="surrogateescape")
+        for frame, picture in enumerate(self._pictures(self._start)):
+            save_picture(picture, self.path / start_file(frame))
+
+    def _pictures(self, pixels: np.ndarray) -> np.ndarray:
+        return deprocess(pixels.reshape(self._start.shape))
+
+    def last_picture(self) -> Path:
+        """The first frame of what was saved last."""
+        return self.path / iteration_file(self.saved - 1, 0)
+
+    def save(self, iteration: int, pixels: np.ndarray) -> np.ndarray:
+        """Writes the pictures after an iteration, and the state to resume from.
+
+        Args:
+            iteration: its number, from 0.
+            pixels: flat.
+
+        Returns:
+            The pictures, uint8, (frames, height, width, 3), RGB.
+        """
+        pictures = self._pictures(pixels)
+        for frame, picture in enumerate(pictures):
+            save_picture(picture, self.path / iteration_file(iteration, frame))
+        save_state(self.path, pixels=pixels, iterations=iteration + 1)
+        self.saved = iteration + 1
+        return pictures
+
+    def save_summary(self, pixels: np.ndarray, sources: Sequence[np.ndarray]) -> None:
+        """Writes the pictures that only the end can make.
+
+        Args:
+            pixels: the result, flat.
+            sources: uint8 pictures, RGB, to be shown beside it.
+        """
+        start, result = self._pictures(self._start), self._pictures(pixels)
+        save_picture(contact_sheet([*sources, start[0], *result[:4]]), self.path / "sheet.png")
+        if len(result) > 1:
+            save_gif(result, self.path / "animation.gif")
+        if self._flags.tileable:
+            save_picture(np.tile(result[0], (2, 2, 1)), self.path / "tiled.png")
