@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint benchmark clean
 
+SYNTHESIZE := $(BIN)/python reproductions/multiscale/synthesize.py --preset quick --output-dir results/demo
+
 demo: $(VENV)/.installed
-	$(BIN)/python demo.py
+	$(SYNTHESIZE) --source datasets/textures/pebbles.png --output-prefix pebbles
+	$(SYNTHESIZE) --source datasets/textures/tomatoes.png --output-prefix tomatoes
+	@echo "Look at sheet.png (source, start, result) and tiled.png in the folders of results/demo"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest

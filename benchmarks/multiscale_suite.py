@@ -25,9 +25,8 @@ from common.vgg19_layers import LAYERS  # noqa: E402
 from common.vgg19_pixels import preprocess  # noqa: E402
 from common.vgg19_random import normalised, random_weights  # noqa: E402
 from reproductions.multiscale.options import parse_synthesis  # noqa: E402
-from reproductions.multiscale.pixels import make_start  # noqa: E402
 from reproductions.multiscale.sources import read_source  # noqa: E402
-from reproductions.multiscale.start import SYNTHESIS_BLUR  # noqa: E402
+from reproductions.multiscale.start import SYNTHESIS_BLUR, make_start  # noqa: E402
 from reproductions.multiscale.texture import texture_loss  # noqa: E402
 
 

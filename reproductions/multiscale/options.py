@@ -39,6 +39,8 @@ _NOT_OWN = ("resume", "preset", "script", "levels", "borders", "size")
 def _layer(text: str) -> int:
     if text.isdecimal() and int(text) < len(LAYERS):
         return int(text)
+    if text in LAYERS:
+        return LAYERS.index(text)
     known = ", ".join(f"{i} {name}" for i, name in enumerate(LAYERS))
     raise argparse.ArgumentTypeError(f"there is no layer {text!r}; there are {known}")
 
@@ -71,7 +73,7 @@ def _add_output(parser: Parser) -> None:
         type=_layer,
         nargs="+",
         default=[2, 7],
-        help="numbers of the VGG-19 layers whose Gram matrices count",
+        help="numbers or names (conv3_2) of the VGG-19 layers whose Gram matrices count",
     )
     add("--max-iter", "-m", type=non_negative_int, default=500, help="iterations of L-BFGS-B")
     add("--output-prefix", "-op", default="out", help="begins the name of the run folder")

@@ -11,6 +11,7 @@ from common import vgg19_weights
 from common.errors import UserError
 from common.vgg19_layers import channels, convolutions
 from common.vgg19_weights import find_weights_file, load_weights, read_weights
+from tests.common.test_caffe import field, legacy_shape
 
 ROOT = Path(vgg19_weights.__file__).parent.parent
 UPTO = "conv2_1"
@@ -208,6 +209,30 @@ def test_changed_bytes_never_end_in_anything_but_a_users_error(path, write):
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_caffemodel_of_the_old_format(tmp_path):
+    """As vgg_normalised.caffemodel: `layers`, 4-D blobs, kernels (out, in, height, width)."""
+    random = np.random.RandomState(0)
+    blobs = {
+        name: (random.randn(width, fan_in, 3, 3).astype("f4"), random.randn(width).astype("f4"))
+        for name, fan_in, width in (("conv1_1", 3, 64), ("conv1_2", 64, 64))
+    }
+    layers = b""
+    for name, (kernel, bias) in blobs.items():
+        stored = legacy_shape(*kernel.shape) + field(5, kernel.tobytes())
+        stored_bias = legacy_shape(1, 1, 1, len(bias)) + field(5, bias.tobytes())
+        message = field(4, name) + field(5, 4) + field(6, stored) + field(6, stored_bias)
+        layers += field(2, message)
+    path = tmp_path / "vgg_normalised.caffemodel"
+    path.write_bytes(field(1, "vgg") + layers)
+    weights = read_weights(path, "conv1_2")
+    assert list(weights) == ["conv1_1", "conv1_2"]
+    for name, (kernel, bias) in blobs.items():
+        assert weights[name][0].shape == (3, 3, *kernel.shape[1::-1])
+        np.testing.assert_array_equal(weights[name][0][0, 2, 1, 5], kernel[5, 1, 0, 2])
+        np.testing.assert_array_equal(weights[name][0].sum((0, 1)).T, kernel.sum((2, 3)))
+        np.testing.assert_array_equal(weights[name][1], bias)
 
 
 def test_another_networks_caffemodel():
