@@ -35,7 +35,7 @@ def make_novelties(flags: argparse.Namespace) -> None:
     )
     width, height = flags.size
     print(
-        f"About to generate {flags.count} {width}x{height} images, with Gram matrices for layers "
+        f"About to generate {flags.count} of {width}x{height}, with Gram matrices for layers "
         f"{flags.layers} at {flags.octaves} distinct scales as different as can be"
     )
     print(f"with {which}")
