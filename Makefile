@@ -23,11 +23,9 @@ lint: $(VENV)/.installed-dev
 benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/multiscale.py
 
-$(BIN)/python:
-	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 10), 'Python 3.10 or later is needed'"
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or later is needed')"
 	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.installed: $(BIN)/python requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 

@@ -83,6 +83,7 @@ def benchmark(side: int, octaves: int, evaluations: int, rounds: int, torch: str
         print(f"  ratio (this suite / PyTorch): {medians['this suite'] / medians['PyTorch']:.2f}")
         losses = [m["loss"] for m in suite + other]
         print(f"  losses agree to {max(losses) / min(losses) - 1:.1e}")
+    print(f"  peak with L-BFGS-B: {max(m['memory_of_run'] for m in suite):.2f} GiB")
     shares = [m["optimiser_share"] for m in suite]
     early, late = (statistics.median(m[k] for m in suite) for k in ("early", "late"))
     print(f"  SciPy and Python: {statistics.median(shares):.1%} of the optimisation's time")

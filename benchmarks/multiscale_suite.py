@@ -26,7 +26,7 @@ from common.vgg19_pixels import preprocess  # noqa: E402
 from common.vgg19_random import normalised, random_weights  # noqa: E402
 from reproductions.multiscale.options import parse_synthesis  # noqa: E402
 from reproductions.multiscale.sources import read_source  # noqa: E402
-from reproductions.multiscale.start import SYNTHESIS_BLUR, make_start  # noqa: E402
+from reproductions.multiscale.start import make_start  # noqa: E402
 from reproductions.multiscale.texture import texture_loss  # noqa: E402
 
 
@@ -50,7 +50,7 @@ def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
     flags = parse_synthesis([*argv, "-sw", str(600 if octaves > 4 else 400)])
     image = preprocess(read_source(source, flags.source_width).pixels)[None]
     weights = normalised(random_weights(LAYERS[max(flags.layers)]), [image])
-    start = make_start(flags, SYNTHESIS_BLUR)
+    start = make_start(flags)
     arrays = {f"{n}/{k}": v for n, pair in weights.items() for k, v in zip("kb", pair, strict=True)}
     np.savez(exchange, source=image, start=start, octaves=octaves, **arrays)
 
@@ -58,7 +58,7 @@ def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
     pixels = start.ravel()
     loss, _ = evaluate(pixels)
     seconds = time_calls(lambda: evaluate(pixels), evaluations)
-    result = {"loss": loss, "seconds": seconds, "memory_without_scipy": peak_memory()}
+    result = {"loss": loss, "seconds": seconds, "memory": peak_memory()}
 
     spent = []
 
@@ -73,7 +73,7 @@ def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
     total = time.perf_counter() - begin
     result["optimiser_share"] = 1 - sum(spent) / total
     result["early"], result["late"] = spent[1], float(np.median(spent[-5:]))
-    result["memory"] = peak_memory()
+    result["memory_of_run"] = peak_memory()
     result["matrix_product"] = matrix_product_rate(_product)
     return result
 

@@ -56,7 +56,8 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         # Pillow clips 16-bit grey to 255 instead of scaling it.
         values = np.asarray(image, np.float64)
-        scale = 257.0 if values.max(initial=0) > 255 else 1.0
+        wide = image.mode.startswith("I;16") or values.max(initial=0) > 255
+        scale = 257.0 if wide else 1.0
         image = Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")

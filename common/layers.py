@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.constants import constant
+
 
 def pad_images(images, before: int, after: int, wrap: bool = False):
     """Pads height and width with zeros, or with the opposite border.
@@ -75,17 +77,18 @@ class FrozenConv2D(keras.layers.Layer):
             padded, mode = pad_images(images, 1, 1, wrap=True), "valid"
         else:
             padded, mode = images, self.padding
-        # The order convolution, bias, ReLU is what the CPU library fuses into one pass.
-        output = ops.relu(ops.conv(padded, self._kernel, padding=mode) + self._bias)
+        # The CPU library fuses convolution, bias and ReLU in this order into one pass.
+        output = ops.conv(padded, constant(self._kernel), padding=mode)
+        output = ops.relu(output + constant(self._bias))
 
         def gradient(*args, upstream=None):
             if upstream is None:
                 (upstream,) = args
             upstream = ops.where(output > 0, upstream, ops.zeros((), upstream.dtype))
             if self.padding == "same":
-                return ops.conv(upstream, self._adjoint, padding="same")
+                return ops.conv(upstream, constant(self._adjoint), padding="same")
             border = 2 if self.padding == "valid" else 1
             padded = pad_images(upstream, border, border, wrap=self.padding == "wrap")
-            return ops.conv(padded, self._adjoint, padding="valid")
+            return ops.conv(padded, constant(self._adjoint), padding="valid")
 
         return output, gradient

@@ -17,7 +17,7 @@ def _native_stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(original, 2)
             held.seek(0)
             os.write(2, held.read())

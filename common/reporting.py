@@ -36,7 +36,8 @@ class Report:
         with written_whole(self._folder / LOSSES) as temporary:
             lines = [",".join(_COLUMNS), *(_line(row) for row in self._rows)]
             temporary.write_text("\n".join(lines) + "\n")
-        self._table = open(self._folder / LOSSES, "a")  # noqa: SIM115
+        # Unbuffered: a full disk is met when a row is written, not again when closing.
+        self._table = open(self._folder / LOSSES, "ab", buffering=0)  # noqa: SIM115
         self._events = tf.summary.create_file_writer(str(self._folder))
         # disable=None: no bar where standard error is not a terminal.
         self._bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
@@ -47,8 +48,7 @@ class Report:
         row = (iteration, self._evaluations + evaluations, loss, seconds)
         self._rows.append(row)
         try:
-            self._table.write(_line(row) + "\n")
-            self._table.flush()
+            self._table.write((_line(row) + "\n").encode())
         except OSError as error:
             raise UserError(f"cannot write {self._folder / LOSSES}: {error.strerror}") from None
         with self._events.as_default(step=iteration):
@@ -68,7 +68,7 @@ class Report:
         self._events.flush()
         if self._bar.disable and self._rows:
             done = iteration + 1 - self._first
-            left = (time.perf_counter() - self._begin) / done * (self._total - iteration - 1)
+            left = (time.perf_counter() - self._begin) / done * max(self._total - iteration - 1, 0)
             loss = self._rows[-1][2]
             print(
                 f"iteration {iteration + 1} of {self._total}, loss {loss:.4g}, {left:.0f} s left",
@@ -97,7 +97,7 @@ def read_losses(folder: str | Path) -> list[tuple[int, int, float, float]]:
     """
     path = Path(folder, LOSSES)
     rows = []
-    if path.exists():
+    if path.is_file():
         for line in path.read_text(errors="replace").splitlines()[1:]:
             try:
                 iteration, evaluations, loss, seconds = line.split(",")

@@ -1,22 +1,27 @@
 """VGG-19's convolutions and poolings as a Keras model, with frozen weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 from common.layers import FrozenConv2D, pad_images
 from common.vgg19_layers import LAYERS, channels
-
-Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+from common.vgg19_weights import Weights
 
 
 class _WrapToEven(keras.layers.Layer):
-    """Continues odd sides by one pixel of the opposite border, so that 2x2 pooling loses none."""
+    """Continues odd sides by one pixel of the opposite border, so that 2x2 pooling loses none.
+
+    The sides must be known when the model is called.
+    """
+
+    def compute_output_shape(self, input_shape):
+        frames, *sides, channels = input_shape
+        return (frames, *(side if side is None else side + side % 2 for side in sides), channels)
 
     def call(self, images):
         height, width = images.shape[1:3]
-        if height is None or width is None or (height % 2 == 0 and width % 2 == 0):
+        if height % 2 == 0 and width % 2 == 0:
             return images
         return pad_images(images, 0, 1, wrap=True)[:, : height + height % 2, : width + width % 2]
 

@@ -7,8 +7,7 @@ import numpy as np
 from keras import ops
 
 from common.vgg19_layers import LAYERS, channels, convolutions
-
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]
+from common.vgg19_weights import Weights
 
 #: Statistics of so many pixels, over all textures, are as good as those of more.
 _PIXELS = 512**2

@@ -11,9 +11,8 @@ from common import weights as pretrained
 from common.errors import UserError
 from common.vgg19_layers import LAYERS, channels, convolutions
 
+#: Kernel (3, 3, in, out) and bias (out,) of each convolution, by name.
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
-
-KINDS = ("gatys", "caffe", "imagenet", "random")
 
 #: Weights that some users already have: Gatys' network as the original multiscale code saved it.
 _GATYS_H5 = ("gatys_valid.h5", "gatys_same.h5")
@@ -32,7 +31,7 @@ def find_weights_file(kind: str, folders: Sequence[str | Path] = ()) -> Path:
     if kind == "gatys":
         for folder in folders:
             for name in _GATYS_H5:
-                if os.path.isfile(path := Path(folder) / name):
+                if os.path.isfile(path := Path(folder).expanduser() / name):
                     return path
     return pretrained.get(kind, folders)
 

@@ -19,7 +19,7 @@ from common.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MANIFEST = REPOSITORY / "pretrained" / "manifest.json"
-OFFLINE = "put the file there yourself, or use --weights random, which needs no file"
+OFFLINE = "put the file there yourself, or use random weights (--weights random): no file needed"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import keras
 
 from common.gram import gram_matrix
-from common.vgg19 import Weights, vgg19
+from common.vgg19 import vgg19
 from common.vgg19_layers import LAYERS
+from common.vgg19_weights import Weights
 from reproductions.multiscale.pyramid import gaussian_pyramid
 
 

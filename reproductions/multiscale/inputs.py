@@ -3,7 +3,10 @@
 import argparse
 from pathlib import Path
 
+from PIL import Image
+
 from common.errors import UserError, warn
+from common.images import read_picture
 from common.runs import check_writable
 from common.vgg19_weights import find_weights_file
 from reproductions.multiscale.sizes import check_frame_size, check_size
@@ -17,9 +20,15 @@ def check_output(flags: argparse.Namespace) -> None:
         flags: see `options.parse_synthesis`.
 
     Raises:
-        UserError: the output is too small, or its folder cannot be written to.
+        UserError: the output is too small or too large, the picture to start from cannot be read,
+            or the output folder cannot be written to.
     """
     check_size("the output", flags.size, flags.layers, flags.levels, flags.borders)
+    width, height = flags.size
+    if flags.count * width * height > Image.MAX_IMAGE_PIXELS:
+        raise UserError(f"--count {flags.count} of {width}x{height} is too much")
+    if flags.init is not None:
+        read_picture(flags.init)
     check_writable(flags.resume or flags.output_dir)
 
 
@@ -51,6 +60,7 @@ def read_inputs(flags: argparse.Namespace) -> list[Source]:
     if flags.if_octaves > flags.octaves:
         raise UserError(
             f"--if-octaves must not be above --octaves, but {flags.if_octaves} > {flags.octaves}"
+            + ("; use --if-octaves 0" if flags.octaves == 0 else "")
         )
     if flags.count > 1 and flags.if_order > 0:
         _check_animation(flags)

@@ -7,8 +7,6 @@ from keras import ops
 
 from reproductions.multiscale.pyramid import gaussian_pyramid, laplacian_pyramid
 
-DISTANCES = ("l2", "lap1")
-
 
 def _frames_apart(images, step: int):
     """Every frame's cyclic successor `step` frames on."""
@@ -21,38 +19,36 @@ def _root(values):
     return ops.where(positive, ops.sqrt(ops.where(positive, values, 1.0)), 0.0)
 
 
-def l2_distances(images, step: int, octaves: int) -> list:
-    """Root mean square difference of frames `step` apart, at each octave.
+def l2_distances(levels: Sequence, step: int) -> list:
+    """Root mean square difference of frames `step` apart, at each level.
 
     Args:
-        images: shape (frames, height, width, 3).
+        levels: of a Gaussian pyramid, each (frames, height, width, 3).
         step: how many frames apart, cyclically.
-        octaves: levels of the Gaussian pyramid.
 
     Returns:
-        For each octave the distances, shape (frames,).
+        For each level the distances, shape (frames,).
     """
     return [
         _root(ops.mean(ops.square(level - _frames_apart(level, step)), axis=(1, 2, 3)))
-        for level in gaussian_pyramid(images, octaves)
+        for level in levels
     ]
 
 
-def lap1_distances(images, step: int, octaves: int) -> list:
-    """Mean absolute difference of frames `step` apart over all Laplacian levels together.
+def lap1_distances(levels: Sequence, step: int) -> list:
+    """Mean absolute difference of frames `step` apart over all levels together.
 
     Level i, counted from 0, weighs 2^(1 - i).
 
     Args:
-        images: shape (frames, height, width, 3).
+        levels: of a Laplacian pyramid, each (frames, height, width, 3).
         step: how many frames apart, cyclically.
-        octaves: levels of the Gaussian pyramid, 2 or more.
 
     Returns:
         One array of distances, shape (frames,), in a list.
     """
     differences = []
-    for i, level in enumerate(laplacian_pyramid(images, octaves)):
+    for i, level in enumerate(levels):
         difference = ops.abs(2.0 ** (1 - i) * (level - _frames_apart(level, step)))
         differences.append(ops.reshape(difference, (difference.shape[0], -1)))
     return [ops.mean(ops.concatenate(differences, axis=1), axis=1)]
@@ -67,11 +63,17 @@ def frame_distances(kind: str, octaves: int, pyramid_octaves: int) -> Callable:
         pyramid_octaves: levels of the whole pyramid.
 
     Returns:
-        A function from images and a step to a list of arrays (frames,).
+        A function from images and steps to a list for each step, of arrays (frames,).
     """
-    if kind == "lap1":
-        return lambda images, step: lap1_distances(images, step, pyramid_octaves)
-    return lambda images, step: l2_distances(images, step, octaves)
+
+    def distances(images, steps: Sequence[int]) -> list[list]:
+        if kind == "lap1":
+            levels = laplacian_pyramid(images, pyramid_octaves)
+            return [lap1_distances(levels, step) for step in steps]
+        levels = gaussian_pyramid(images, octaves) if octaves else []
+        return [l2_distances(levels, step) for step in steps]
+
+    return distances
 
 
 def shift_distances(distances: Callable, source: np.ndarray, shift: float) -> np.ndarray:
@@ -92,7 +94,8 @@ def shift_distances(distances: Callable, source: np.ndarray, shift: float) -> np
     def of_whole_shift(pixels: int) -> np.ndarray:
         rows = np.roll(source, pixels, axis=1)
         shifted = np.concatenate([source, rows, np.roll(rows, pixels, axis=2)])
-        return np.array([np.mean(np.asarray(d)[:2]) for d in distances(shifted, 1)], np.float32)
+        [found] = distances(shifted, [1])
+        return np.array([np.mean(np.asarray(d)[:2]) for d in found], np.float32)
 
     whole = int(np.floor(shift))
     part = shift - whole
@@ -115,10 +118,11 @@ def interframe_loss(distances: Callable, targets: Sequence[float], order: int) -
     """
 
     def loss(images):
+        steps = range(1, order + 1)
         terms = [
             ops.mean(ops.square(found - step * wanted))
-            for step in range(1, order + 1)
-            for found, wanted in zip(distances(images, step), targets, strict=True)
+            for step, scales in zip(steps, distances(images, steps), strict=True)
+            for found, wanted in zip(scales, targets, strict=True)
         ]
         return ops.sum(ops.stack(terms)) if terms else ops.zeros(())
 

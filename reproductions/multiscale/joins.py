@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 
 #: Added to the diagonal by the modes on the manifold of positive definite matrices.
-_REGULARISATION = 0.05
+RIDGE = 0.05
 
 
 def _of_symmetric(matrix: np.ndarray, function: Callable) -> np.ndarray:
@@ -17,7 +17,7 @@ def _of_symmetric(matrix: np.ndarray, function: Callable) -> np.ndarray:
 
 def _made_positive(eigenvalues: np.ndarray) -> np.ndarray:
     # The rounding of large float32 matrices may leave values too negative for a logarithm.
-    return np.maximum(eigenvalues + _REGULARISATION, 1e-3 * _REGULARISATION)
+    return np.maximum(eigenvalues + RIDGE, 1e-3 * RIDGE)
 
 
 def _regularised(grams: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -13,22 +13,25 @@ from reproductions.multiscale.descriptor import descriptor
 from reproductions.multiscale.losses import novelty_loss
 from reproductions.multiscale.naming import novelty_folder
 from reproductions.multiscale.pixels import optimise_pixels
-from reproductions.multiscale.start import NOVELTY_BLUR, make_start
+from reproductions.multiscale.start import make_start
 
 _TEXTURES = Path(__file__).resolve().parents[2] / "datasets" / "textures"
 
 
-def make_novelties(flags: argparse.Namespace) -> None:
+def make_novelties(flags: argparse.Namespace) -> Path:
     """Makes textures as the flags of `novelty.py` ask.
 
     Args:
         flags: see `options.parse_novelty`; checked by `inputs.check_output`.
 
+    Returns:
+        The run folder.
+
     Raises:
         UserError: the weights are damaged, something cannot be written, or the loss is not a
             number.
     """
-    start = make_start(flags, NOVELTY_BLUR)
+    start = make_start(flags)
     textures = _built_in_textures() if flags.weights == "random" else []
     weights, which = load_weights(
         flags.weights, LAYERS[max(flags.layers)], textures, [flags.data_dir]
@@ -41,7 +44,7 @@ def make_novelties(flags: argparse.Namespace) -> None:
     print(f"with {which}")
     describe = descriptor(weights, flags.layers, flags.levels, flags.borders)
     loss = novelty_loss(describe, flags.mul, flags.octave_step, flags.internal)
-    optimise_pixels(flags, novelty_folder(flags), loss, start, {"weights": which})
+    return optimise_pixels(flags, novelty_folder(flags), loss, start, {"weights": which})
 
 
 def _built_in_textures() -> list[np.ndarray]:

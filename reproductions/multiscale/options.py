@@ -7,6 +7,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.flags import (
     Parser,
+    as_arguments,
     finite_float,
     non_negative_int,
     positive_float,
@@ -26,7 +27,9 @@ QUICK = {
     "weights": "random",
     "tileable": True,
 }
-SYNTHESIS_PRESETS = {"quick": QUICK}
+#: The ties of an animation at which the frames of random weights both move and keep their texture.
+TIES = {"if_order": 1, "if_shift": 1.0, "if_weight": 0.01}
+SYNTHESIS_PRESETS = {"quick": {**QUICK, **TIES}}
 NOVELTY_PRESETS = {"quick": {**QUICK, "count": 3, "seed": "symmetric"}}
 
 #: What may be given together with --resume.
@@ -43,6 +46,13 @@ def _layer(text: str) -> int:
         return LAYERS.index(text)
     known = ", ".join(f"{i} {name}" for i, name in enumerate(LAYERS))
     raise argparse.ArgumentTypeError(f"there is no layer {text!r}; there are {known}")
+
+
+def _path(text: str) -> str:
+    """An absolute path: a resumed run may be started from another folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return str(Path(text).expanduser().absolute())
 
 
 def _seed(text: str) -> int:
@@ -94,7 +104,7 @@ def _add_output(parser: Parser) -> None:
     add("--count", "-c", type=positive_int, default=1, help="images to make together")
 
 
-def _add_rest(parser: Parser, presets: Sequence[str]) -> None:
+def _add_rest(parser: Parser, presets: Mapping[str, Mapping], blur: int) -> None:
     add = parser.add_argument
     add(
         "--seed",
@@ -105,6 +115,7 @@ def _add_rest(parser: Parser, presets: Sequence[str]) -> None:
     add(
         "--data-dir",
         "-d",
+        type=_path,
         default="model_data",
         help="folder with weights of your own, looked at first",
     )
@@ -128,12 +139,23 @@ def _add_rest(parser: Parser, presets: Sequence[str]) -> None:
         default=False,
         help="make images that tile without seams",
     )
-    own.add_argument("--init", metavar="FILE", help="start from this picture, scaled to fit")
+    own.add_argument(
+        "--init", type=_path, metavar="FILE", help="start from this picture, scaled to fit"
+    )
     own.add_argument(
         "--random-seed", "--random_seed", type=_seed, help="of the start's noise; None: a new one"
     )
+    own.add_argument(
+        "--blur",
+        type=positive_float,
+        default=blur,
+        help="of a symmetric start: sigma in pixels, and with it the contrast",
+    )
     own.add_argument("--resume", metavar="FOLDER", help="go on with the run in this folder")
-    own.add_argument("--preset", choices=presets, help="a small setting for a first try")
+    quick = " ".join(as_arguments(presets["quick"]))
+    own.add_argument(
+        "--preset", choices=list(presets), help=f"quick, a small setting for a first try: {quick}"
+    )
 
 
 def synthesis_parser() -> Parser:
@@ -179,10 +201,11 @@ def synthesis_parser() -> Parser:
     add(
         "--source",
         "-s",
+        type=_path,
         nargs="+",
         help="source pictures, or folders of .jpg and .png pictures; required",
     )
-    _add_rest(parser, list(SYNTHESIS_PRESETS))
+    _add_rest(parser, SYNTHESIS_PRESETS, blur=30)
     return parser
 
 
@@ -193,7 +216,7 @@ class _Useless(argparse.Action):
         super().__init__(option_strings, argparse.SUPPRESS, default=argparse.SUPPRESS, **kwargs)
 
     def __call__(self, parser, namespace, values, option_string=None):
-        raise argparse.ArgumentError(self, "does nothing here: there is no source and no animation")
+        raise argparse.ArgumentError(self, "has no use here: there is no source and no animation")
 
 
 def novelty_parser() -> Parser:
@@ -208,12 +231,13 @@ def novelty_parser() -> Parser:
         help="let the octaves and layers within an image differ, too",
     )
     add("--mul", type=finite_float, default=1.0, help="squared length of each Gram matrix")
+    add("--source", "-s", nargs="+", action=_Useless, help=argparse.SUPPRESS)
     for useless in ("scale", "width"):
         short = f"-s{useless[0]}"
         add(f"--source-{useless}", short, action=_Useless, help=argparse.SUPPRESS)
     for useless in ("weight", "shift", "order"):
         add(f"--if-{useless}", action=_Useless, help=argparse.SUPPRESS)
-    _add_rest(parser, list(NOVELTY_PRESETS))
+    _add_rest(parser, NOVELTY_PRESETS, blur=50)
     return parser
 
 
@@ -234,8 +258,6 @@ def _parse(
     flags = resolve(parser, argv, presets, saved, MAY_CHANGE)
     if flags.tileable and flags.padding_mode == "same":
         parser.error("--padding-mode same and --tileable exclude each other")
-    if flags.init is not None:
-        flags.init = str(Path(flags.init).absolute())
     flags.script = parser.prog
     flags.levels = max(flags.octaves, 1)
     flags.borders = "wrap" if flags.tileable else flags.padding_mode
@@ -258,8 +280,6 @@ def parse_synthesis(argv: Sequence[str]) -> argparse.Namespace:
     flags = _parse(parser, argv, SYNTHESIS_PRESETS)
     if not flags.source:
         parser.error("the following arguments are required: --source/-s")
-    # A resumed run may be started from another folder.
-    flags.source = [str(Path(source).absolute()) for source in flags.source]
     return flags
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def optimise_pixels(
     start: np.ndarray,
     facts: dict,
     sources: Sequence[np.ndarray] = (),
-) -> None:
+) -> Path:
     """Minimises a loss of images and fills the run folder; goes on with one if asked to.
 
     Args:
@@ -29,6 +30,9 @@ def optimise_pixels(
         facts: more entries for `run.json`.
         sources: uint8 pictures, RGB, to be shown beside the result.
 
+    Returns:
+        The run folder.
+
     Raises:
         UserError: something cannot be written, or the loss is not a number.
     """
@@ -37,7 +41,7 @@ def optimise_pixels(
         print(f"{run.path} has its {run.first} iterations; go on with a larger --max-iter")
         # It may have been killed just before these.
         run.save_summary(run.pixels, sources)
-        return
+        return run.path
     print(f"run folder: {run.path}")
     report = Report(run.path, flags.max_iter, run.first)
 
@@ -63,9 +67,12 @@ def optimise_pixels(
             save(outcome.iterations - 1, outcome.pixels)
     finally:
         report.close()
-    run.save_summary(outcome.pixels, sources)
-    print(f"{outcome.message}; {outcome.iterations} iterations, loss {outcome.loss:.6g}")
     if outcome.iterations:
+        run.save_summary(outcome.pixels, sources)
+        print(f"{outcome.message}; {outcome.iterations} iterations, loss {outcome.loss:.6g}")
         print(f"result: {run.last_picture()}")
+    else:
+        print(f"{outcome.message} before the first iteration was done")
     if outcome.interrupted:
         print(f"go on with: --resume {run.path}")
+    return run.path

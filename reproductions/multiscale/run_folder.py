@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, warn
 from common.files import written_whole
 from common.images import contact_sheet, save_gif, save_picture
 from common.runs import (
@@ -49,7 +49,7 @@ class RunFolder:
         if flags.resume:
             self.path = Path(flags.resume)
             self._read_state()
-            write_settings(self.path, {**read_settings(self.path), "flags": own_flags(flags)})
+            self._note_resumption(facts)
         else:
             self.path = new_folder(flags.output_dir, name)
             self._write_start(facts)
@@ -63,6 +63,13 @@ class RunFolder:
         if first.shape or pixels.shape != self.pixels.shape or not np.isfinite(pixels).all():
             raise UserError(f"the state of {self.path} is damaged or of a run with other flags")
         self.first, self.pixels = int(first), pixels
+
+    def _note_resumption(self, facts: dict) -> None:
+        settings = read_settings(self.path)
+        if settings.get("weights") != facts.get("weights"):
+            warn(f"the run began with {settings.get('weights')}")
+        now = {**facts, "flags": own_flags(self._flags), "versions": versions()}
+        write_settings(self.path, {**settings, **now})
 
     def _write_start(self, facts: dict) -> None:
         command = " ".join(sys.argv)
@@ -107,7 +114,7 @@ class RunFolder:
             sources: uint8 pictures, RGB, to be shown beside it.
         """
         start, result = self._pictures(self._start), self._pictures(pixels)
-        save_picture(contact_sheet([*sources, start[0], *result[:4]]), self.path / "sheet.png")
+        save_picture(contact_sheet([*sources[:4], start[0], *result[:4]]), self.path / "sheet.png")
         if len(result) > 1:
             save_gif(result, self.path / "animation.gif")
         if self._flags.tileable:

@@ -10,9 +10,6 @@ from common.images import read_picture
 from common.vgg19_layers import MEAN_BGR
 from common.vgg19_pixels import preprocess
 
-#: Sigma of the blur of a symmetric start, in pixels: synthesis and novelty differ.
-SYNTHESIS_BLUR, NOVELTY_BLUR = 30, 50
-
 
 def random_start(random: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
     """Nearly black noise: N(0, 1) around the value 10.
@@ -28,7 +25,7 @@ def random_start(random: np.random.RandomState, shape: tuple[int, ...]) -> np.nd
 
 
 def symmetric_start(
-    random: np.random.RandomState, shape: tuple[int, ...], blur: int = SYNTHESIS_BLUR
+    random: np.random.RandomState, shape: tuple[int, ...], blur: float
 ) -> np.ndarray:
     """Smooth noise, mirrored left to right and top to bottom, with fine noise upon it.
 
@@ -67,12 +64,11 @@ def start_from(
     return images + random.standard_normal(shape) if shape[0] > 1 else images.copy()
 
 
-def make_start(flags: argparse.Namespace, blur: int) -> np.ndarray:
+def make_start(flags: argparse.Namespace) -> np.ndarray:
     """The start that the flags ask for; draws the random seed if none is given.
 
     Args:
         flags: of the script; `random_seed` is set.
-        blur: of a symmetric start.
 
     Returns:
         float64, shape (count, height, width, 3), BGR minus the mean.
@@ -86,5 +82,5 @@ def make_start(flags: argparse.Namespace, blur: int) -> np.ndarray:
         picture = read_picture(flags.init).resize((width, height), Image.Resampling.LANCZOS)
         return start_from(random, preprocess(np.asarray(picture)), shape)
     if flags.seed == "symmetric":
-        return symmetric_start(random, shape, blur)
+        return symmetric_start(random, shape, flags.blur)
     return random_start(random, shape)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -16,22 +17,25 @@ from reproductions.multiscale.losses import style_loss
 from reproductions.multiscale.naming import synthesis_folder
 from reproductions.multiscale.pixels import optimise_pixels
 from reproductions.multiscale.sources import Source
-from reproductions.multiscale.start import SYNTHESIS_BLUR, make_start
+from reproductions.multiscale.start import make_start
 
 
-def synthesize(flags: argparse.Namespace, sources: Sequence[Source]) -> None:
+def synthesize(flags: argparse.Namespace, sources: Sequence[Source]) -> Path:
     """Makes a texture as the flags of `synthesize.py` ask.
 
     Args:
         flags: see `options.parse_synthesis`.
         sources: see `inputs.read_inputs`.
 
+    Returns:
+        The run folder.
+
     Raises:
         UserError: the weights are damaged, something cannot be written, or the loss is not a
             number.
     """
     images = [preprocess(source.pixels)[None] for source in sources]
-    start = make_start(flags, SYNTHESIS_BLUR)
+    start = make_start(flags)
     weights, which = load_weights(
         flags.weights, LAYERS[max(flags.layers)], images, [flags.data_dir]
     )
@@ -44,7 +48,7 @@ def synthesize(flags: argparse.Namespace, sources: Sequence[Source]) -> None:
     loss = texture_loss(flags, weights, images)
     facts = {"weights": which, "sources": [str(source.path) for source in sources]}
     pictures = [source.pixels for source in sources]
-    optimise_pixels(flags, synthesis_folder(flags), loss, start, facts, pictures)
+    return optimise_pixels(flags, synthesis_folder(flags), loss, start, facts, pictures)
 
 
 def texture_loss(

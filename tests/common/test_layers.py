@@ -37,11 +37,12 @@ def value_and_gradient(function, images, weights):
     return output.numpy(), tape.gradient(loss, images).numpy()
 
 
-@pytest.mark.parametrize("padding", PADDINGS)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("padding", "size"),
+    # A `valid` convolution leaves nothing of sides below 3.
+    [(p, size) for p in PADDINGS for size in SIZES if p != "valid" or min(size) >= 3],
+)
 def test_frozen_convolution_equals_plain_one(random, padding, size):
-    if padding == "valid" and min(size) < 3:
-        pytest.skip("nothing is left")
     images = random.standard_normal((2, *size, 4)).astype(np.float32)
     kernel = random.standard_normal((3, 3, 4, 5)).astype(np.float32)
     bias = random.standard_normal(5).astype(np.float32)

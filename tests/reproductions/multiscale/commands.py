@@ -62,9 +62,9 @@ def start(command: list, folder: Path, **options) -> subprocess.Popen:
     )
 
 
-def finish(process: subprocess.Popen) -> Ended:
+def finish(process: subprocess.Popen, seconds: float = 120) -> Ended:
     """Waits for it."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=seconds)
     return Ended(process.returncode, out, err)
 
 

@@ -13,7 +13,7 @@ from reproductions.multiscale.descriptor import descriptor
 from reproductions.multiscale.losses import novelty_loss
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
 from reproductions.multiscale.sources import find_sources, read_source
-from reproductions.multiscale.start import NOVELTY_BLUR, SYNTHESIS_BLUR, make_start
+from reproductions.multiscale.start import make_start
 from reproductions.multiscale.texture import texture_loss
 from tests.golden_weights import golden_weights
 from tests.reproductions.multiscale.references import write_sources
@@ -62,7 +62,7 @@ def synthesis(weights, in_sources):
             preprocess(read_source(path, flags.source_width, flags.source_scale).pixels)[None]
             for path in find_sources(flags.source)
         ]
-        start = make_start(flags, SYNTHESIS_BLUR)
+        start = make_start(flags)
         return Run(flags, images, start, texture_loss(flags, weights, images))
 
     return prepare
@@ -76,6 +76,6 @@ def novelty(weights):
         flags = parse_novelty([*arguments, "--random_seed", seed])
         describe = descriptor(weights, flags.layers, max(flags.octaves, 1), flags.padding_mode)
         loss = novelty_loss(describe, flags.mul, flags.octave_step, flags.internal)
-        return Run(flags, [], make_start(flags, NOVELTY_BLUR), loss)
+        return Run(flags, [], make_start(flags), loss)
 
     return prepare

@@ -135,7 +135,8 @@ def test_absurd_sizes(refused):
     assert "too large" in refused("-s", "a.png", "-sw", "10" * 10)
     assert "too large" in refused("-s", "a.png", "-ss", "3e38")
     assert "more than" in refused("-ow", "100000", script="novelty")
-    assert "not enough memory" in refused("-s", "a.png", "-c", "1000000000")
+    assert "is too much" in refused("-s", "a.png", "-c", "1000000000")
+    assert "is too much" in refused("-s", "a.png", "-c", "9" * 30)
 
 
 @pytest.mark.parametrize("layer", ["21", "-1", "conv6_1", "1.5", "99999999999999999999"])
@@ -320,11 +321,11 @@ def test_resuming_a_run_whose_source_is_gone(refused, run_folder, folder):
 @pytest.mark.parametrize("flag", ["--source-scale", "-ss", "--source-width", "-sw", "--if-shift"])
 def test_flags_that_would_do_nothing(refused, flag):
     line = refused(flag, "2", script="novelty", status=2)
-    assert "does nothing here: there is no source and no animation" in line
+    assert "has no use here: there is no source and no animation" in line
 
 
 def test_novelty_takes_no_source(refused):
-    assert "--source could match" in refused("--source", "a.png", script="novelty", status=2)
+    assert "there is no source" in refused("--source", "a.png", script="novelty", status=2)
 
 
 @pytest.mark.parametrize("script", ["synthesize", "novelty"])

@@ -445,7 +445,21 @@ def test_novelty_normalises_random_weights_on_the_built_in_textures():
 def test_the_quick_preset(folder, script):
     texture = sorted((ROOT / "datasets" / "textures").glob("*.png"))[0]
     argv = ["--preset", "quick", *(["-s", texture] if script == "synthesize" else [])]
-    begin = time.perf_counter()
-    ended = finish(start([script_path(script), *argv], folder))
+    ended = finish(start([script_path(script), *argv], folder), seconds=900)
     assert (ended.status, ended.err) == (0, "")
-    assert time.perf_counter() - begin < 300
+
+
+def test_resuming_with_the_whole_command_again(script, made):
+    """Relative paths on the command line are those that were saved."""
+    run = made("-m", "3", "--init", "b.png", "-s", "a.png")
+    script("--resume", run, "-s", "a.png", "--init", "b.png", "-m", "5")
+    assert losses(run)[0] == list(range(5))
+    assert json.loads((run / "run.json").read_text())["flags"]["max_iter"] == 5
+
+
+def test_resuming_with_other_weights_is_warned_of(script, made):
+    run = made("-m", "3")
+    settings = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**settings, "weights": "gatys weights"}))
+    ended = script("--resume", run, "-m", "5")
+    assert ended.error == "warning: the run began with gatys weights"

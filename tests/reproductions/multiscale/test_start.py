@@ -5,7 +5,7 @@ import pytest
 
 from common.vgg19_pixels import deprocess
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
-from reproductions.multiscale.start import NOVELTY_BLUR, SYNTHESIS_BLUR, make_start
+from reproductions.multiscale.start import make_start
 from tests.reproductions.multiscale.references import CASES, arrays
 
 ARGUMENTS = {name: case["arguments"] for kind in CASES.values() for name, case in kind.items()}
@@ -14,8 +14,8 @@ ARGUMENTS = {name: case["arguments"] for kind in CASES.values() for name, case i
 def start_of(name):
     arguments = [*ARGUMENTS[name], "--random_seed", "0"]
     if name.startswith("nv"):
-        return make_start(parse_novelty(arguments), NOVELTY_BLUR)
-    return make_start(parse_synthesis(arguments), SYNTHESIS_BLUR)
+        return make_start(parse_novelty(arguments))
+    return make_start(parse_synthesis(arguments))
 
 
 @pytest.mark.parametrize("name", [n[:-3] for n in arrays("starts") if n.endswith("_s6")])
@@ -36,6 +36,6 @@ def test_picture_of_the_start(name):
 
 def test_without_a_seed_every_start_is_another():
     flags = [parse_synthesis(["-s", "a.png", "-ow", "32"]) for _ in range(2)]
-    first, second = (make_start(f, SYNTHESIS_BLUR) for f in flags)
+    first, second = (make_start(f) for f in flags)
     assert not np.array_equal(first, second)
     assert flags[0].random_seed is not None
