@@ -7,30 +7,33 @@ from keras import ops
 
 from common.layers import pad_images
 
-#: Burt and Adelson's generating kernel with a = 0.4.
-KERNEL = (0.05, 0.25, 0.4, 0.25, 0.05)
+
+def generating_kernel(a: float = 0.4) -> np.ndarray:
+    """Burt and Adelson's kernel: (1/4 - a/2, 1/4, a, 1/4, 1/4 - a/2), float32."""
+    return np.array([0.25 - a / 2, 0.25, a, 0.25, 0.25 - a / 2], np.float32)
 
 
-def _per_channel(height: int, width: int) -> np.ndarray:
-    """The kernel along one axis, on each of the 3 channels by itself."""
-    taps = np.asarray(KERNEL, np.float32).reshape(height, width, 1, 1)
-    return taps * np.eye(3, dtype=np.float32)
+def _per_channel(taps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The taps along one axis, on each of the 3 channels by itself."""
+    return taps.reshape(height, width, 1, 1) * np.eye(3, dtype=np.float32)
 
 
-def reduce(images, wrap: bool = False):
+def reduce(images, wrap: bool = False, a: float = 0.4):
     """Blurs and halves: one level up in the Gaussian pyramid.
 
     Args:
         images: shape (frames, height, width, 3).
         wrap: the images tile; their borders continue on the other side.
+        a: of the kernel.
 
     Returns:
         Sides n become (n - 5) // 2 + 1, or (n + 1) // 2 with `wrap`.
     """
     if wrap:
         images = pad_images(images, 2, 2, wrap=True)
-    images = ops.conv(images, _per_channel(5, 1), strides=(2, 1), padding="valid")
-    return ops.conv(images, _per_channel(1, 5), strides=(1, 2), padding="valid")
+    taps = generating_kernel(a)
+    images = ops.conv(images, _per_channel(taps, 5, 1), strides=(2, 1), padding="valid")
+    return ops.conv(images, _per_channel(taps, 1, 5), strides=(1, 2), padding="valid")
 
 
 def expand(images):
@@ -42,7 +45,8 @@ def expand(images):
     Returns:
         Sides n become 2 n - 1.
     """
-    kernel = 4 * _per_channel(5, 1) * _per_channel(1, 5).max((2, 3), keepdims=True)
+    taps = generating_kernel()
+    kernel = 4 * np.outer(taps, taps)[:, :, None, None] * np.eye(3, dtype=np.float32)
     return ops.conv_transpose(images, kernel, strides=2, padding="valid")[:, 2:-2, 2:-2]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reproductions.multiscale.pyramid import expand, gaussian_pyramid, laplacian_pyramid
+from reproductions.multiscale.pyramid import expand, gaussian_pyramid, laplacian_pyramid, reduce
 from tests.reproductions.multiscale.references import arrays, error_of_maximum
 
 INPUTS = {
@@ -33,6 +33,11 @@ def test_gaussian_levels(name):
     np.testing.assert_array_equal(levels[0], images)
     for i in range(1, octaves):
         check(np.asarray(levels[i]), arrays("pyramid")[f"{name}_gauss_{i}"])
+
+
+def test_another_kernel():
+    found = np.asarray(reduce(made("even")[0], a=0.3))
+    check(found, arrays("pyramid")["even_reduce_a0.3"])
 
 
 @pytest.mark.parametrize("name", INPUTS)
