@@ -22,9 +22,9 @@ REFUSED = {
     "oh0": "--output-height/-oh: must be 1 or more, got 0",
     "ss0": "--source-scale/-ss: must be above 0, got 0",
     "c0": "--count/-c: must be 1 or more, got 0",
-    "ss0.5_sw99": "--source-scale/-ss: does nothing here",
-    "c3_shift2.5": "--if-shift: does nothing here",
-    "all": "--source-scale/-ss: does nothing here",
+    "ss0.5_sw99": "--source-scale/-ss: has no use here",
+    "c3_shift2.5": "--if-shift: has no use here",
+    "all": "--source-scale/-ss: has no use here",
 }
 
 
