@@ -21,6 +21,14 @@ def test_gram_matrix_divides_by_pixels_and_channels():
     assert error_of_maximum(np.asarray(gram_matrix(arrays("gram")["x4"])), wanted) < 1e-6
 
 
+def test_gram_matrix_of_a_table_of_pixels():
+    """The original also took features without height and width."""
+    table = arrays("gram")["x2"]
+    found = np.asarray(gram_matrix(table[None, None]))
+    assert found.shape == (1, 4, 4)
+    assert error_of_maximum(found, arrays("gram")["gram2"]) < 1e-6
+
+
 @pytest.mark.parametrize("frames", [1, 2])
 def test_style_loss_is_summed_over_frames(frames):
     reference = arrays("gram")

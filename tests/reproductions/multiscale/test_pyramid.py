@@ -41,6 +41,14 @@ def test_another_kernel():
 
 
 @pytest.mark.parametrize("name", INPUTS)
+def test_expansion_of_a_level_in_a_border_of_zeros(name):
+    """Which holds what the original calls a `valid` expansion."""
+    level = np.pad(arrays("pyramid")[f"{name}_gauss_1"], ((0, 0), (2, 2), (2, 2), (0, 0)))
+    found = np.asarray(expand(level))[:, 2:-2, 2:-2]
+    check(found[:, ::2, ::2], arrays("pyramid")[f"{name}_expand_valid_1_s2"])
+
+
+@pytest.mark.parametrize("name", INPUTS)
 def test_expanded_levels(name):
     for i in range(1, INPUTS[name][2]):
         found = np.asarray(expand(arrays("pyramid")[f"{name}_gauss_{i}"]))
