@@ -19,16 +19,15 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         path: the file to make or to replace. Its folder must exist.
 
     Yields:
-        The temporary path, with the same suffix, to write to.
+        The temporary path, with the same suffixes, to write to.
 
     Raises:
         UserError: the operating system refuses (no permission, disk full, no such folder).
     """
     path = Path(path)
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
-        )
+        stem, dot, suffixes = path.name.partition(".")
+        handle, name = tempfile.mkstemp(prefix=f".{stem}-", suffix=dot + suffixes, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error

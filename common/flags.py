@@ -20,9 +20,10 @@ class Parser(argparse_flags.ArgumentParser):
     Args:
         prog: the script's name, in usage and errors.
         description: the first line of the help.
+        separator: what stands between the words of a flag's name.
     """
 
-    def __init__(self, prog: str, description: str):
+    def __init__(self, prog: str, description: str, separator: str = "-"):
         super().__init__(
             prog=prog,
             description=description,
@@ -31,6 +32,7 @@ class Parser(argparse_flags.ArgumentParser):
             inherited_absl_flags=None,
         )
         self.context = ""
+        self.separator = separator
 
     def error(self, message: str) -> NoReturn:
         """Ends the script with one line and exit status 2."""
@@ -52,6 +54,14 @@ def positive_float(text: str) -> float:
     value = finite_float(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def non_negative_float(text: str) -> float:
+    """A flag's type: a number, 0 or above."""
+    value = finite_float(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or above, got {text}")
     return value
 
 
@@ -78,16 +88,17 @@ def _at_least(smallest: int, kind: type, text: str):
     return value
 
 
-def as_arguments(flags: Mapping[str, object]) -> list[str]:
+def as_arguments(flags: Mapping[str, object], separator: str = "-") -> list[str]:
     """Writes flags as the words of a command line.
 
     Args:
         flags: name -> number, string, list, True for a flag without value, None or False for a
             flag not given.
+        separator: of the parser.
     """
     words = []
     for name, value in flags.items():
-        flag = "--" + name.replace("_", "-")
+        flag = "--" + name.replace("_", separator)
         if isinstance(value, list):
             words += [flag, *map(str, value)]
         elif value is True:
@@ -103,6 +114,7 @@ def resolve(
     presets: Presets,
     saved: Callable[[str], Mapping[str, object]] | None = None,
     may_change: Sequence[str] = (),
+    of_call: Sequence[str] = ("resume",),
 ) -> argparse.Namespace:
     """Puts together defaults, a preset or a resumed run's flags, and the flags given.
 
@@ -115,25 +127,28 @@ def resolve(
         presets: preset -> flag -> value.
         saved: from the argument of `--resume` to the flags of that run.
         may_change: flags that may differ in a resumed run.
+        of_call: arguments that belong to the call and not to the run.
 
     Returns:
         All flags. A flag given beats a preset, which beats the default.
     """
     values = parser.parse_args(argv)
     if getattr(values, "resume", None) is not None and saved is not None:
-        first = as_arguments(saved(values.resume))
+        first = as_arguments(saved(values.resume), parser.separator)
         parser.context = f"the flags saved in {values.resume}: "
         before = vars(parser.parse_args(first))
         parser.context = ""
         values = parser.parse_args([*first, *argv])
         for name, value in vars(values).items():
-            if before[name] != value and name not in ("resume", *may_change):
-                changed, *allowed = as_arguments(dict.fromkeys((name, *may_change), True))
+            if before[name] != value and name not in (*of_call, *may_change):
+                changed, *allowed = as_arguments(
+                    dict.fromkeys((name, *may_change), True), parser.separator
+                )
                 parser.error(
                     f"{changed} cannot change in a resumed run; only {', '.join(allowed)} can"
                 )
     elif getattr(values, "preset", None) is not None:
-        values = parser.parse_args([*as_arguments(presets[values.preset]), *argv])
+        values = parser.parse_args([*as_arguments(presets[values.preset], parser.separator), *argv])
     return values
 
 

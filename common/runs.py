@@ -110,12 +110,14 @@ def save_state(folder: Path, **arrays) -> None:
         np.savez(temporary, **arrays)
 
 
-def load_state(folder: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray] | None:
+def load_state(
+    folder: str | Path, names: tuple[str, ...] | None = None
+) -> dict[str, np.ndarray] | None:
     """Reads the state of a run.
 
     Args:
         folder: the run folder.
-        names: the arrays that it must have.
+        names: the arrays that it must have; None: give all there are.
 
     Returns:
         Arrays by name; None if none was saved yet.
@@ -128,7 +130,7 @@ def load_state(folder: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarr
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
+            return {name: file[name] for name in (file.files if names is None else names)}
     except Exception as error:
         # NumPy and zipfile raise nearly anything on damaged files.
         raise UserError(f"{path} is damaged: {error}") from None

@@ -1,0 +1,85 @@
+"""The two scripts: from flags to a run."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from common.errors import UserError
+from common.files import written_whole
+from common.images import save_picture
+from common.runs import read_settings
+from reproductions.iccv_introspective.checkpoints import saved_rounds
+from reproductions.iccv_introspective.classes import texture_class
+from reproductions.iccv_introspective.learn_run import learn
+from reproductions.iccv_introspective.network import check_network
+from reproductions.iccv_introspective.options import own_flags, settings_of
+from reproductions.iccv_introspective.run_folder import new_run
+from reproductions.iccv_introspective.settings import LearningSettings, StageSettings
+from reproductions.iccv_introspective.synthesis_run import synthesize
+from reproductions.iccv_introspective.textures import TEXTURE
+
+
+def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
+    """Learns a texture.
+
+    Args:
+        flags: of `learn_texture.py`.
+        picture: the texture, RGB, at the size at which it is to be learned.
+
+    Raises:
+        UserError: see `learn`.
+    """
+    settings = settings_of(flags, LearningSettings)
+    check_network(settings.network)
+    name = Path(flags.texture).stem if flags.resume is None else _texture(flags.resume)
+    texture = texture_class(name, picture, settings.patch_size, flags.resample)
+    run = flags.resume
+    if run is None:
+        run = _begin(flags, "learn", name)
+        save_picture(np.asarray(picture), run / TEXTURE)
+    print(f"the run is {run}", flush=True)
+    facts = _facts(flags, name)
+    learn(run, [texture], settings, flags.rounds, flags.save_interval, flags.comment, facts)
+
+
+def synthesize_texture(flags: argparse.Namespace) -> None:
+    """Synthesises pictures of a learned texture.
+
+    Args:
+        flags: of `synthesize_texture.py`.
+
+    Raises:
+        UserError: see `synthesize`.
+    """
+    settings = settings_of(flags, StageSettings)
+    name = _texture(flags.run)
+    saved_rounds(flags.run)
+    run = flags.resume or _begin(flags, "synthesize", name)
+    print(f"the run is {run}", flush=True)
+    facts = _facts(flags, name)
+    synthesize(run, flags.run, settings, flags.last_round, flags.save_interval, facts)
+
+
+def _texture(run: Path) -> str:
+    name = read_settings(run).get("texture")
+    if not isinstance(name, str):
+        raise UserError(f"{run} is no run of learn_texture.py or synthesize_texture.py")
+    return name
+
+
+def _begin(flags: argparse.Namespace, kind: str, texture: str) -> Path:
+    """Makes the folder of a run, with a copy of the script in it."""
+    run = new_run(flags.results_dir, kind, texture)
+    source = Path(__file__).with_name(flags.script)
+    with written_whole(run / flags.script) as temporary:
+        shutil.copyfile(source, temporary)
+    return run
+
+
+def _facts(flags: argparse.Namespace, texture: str) -> dict[str, object]:
+    facts = {"script": flags.script, "texture": texture, "flags": own_flags(flags)}
+    return facts if flags.resume else {**facts, "command": " ".join(sys.argv)}

@@ -1,0 +1,55 @@
+"""What a learning run keeps in `run.json` about what it learns."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from common.runs import SETTINGS, read_settings, versions, write_settings
+from reproductions.iccv_introspective.classes import ImageClass
+from reproductions.iccv_introspective.settings import LearningSettings
+
+
+def note_learning(
+    run: Path,
+    settings: LearningSettings,
+    classes: Sequence[ImageClass],
+    facts: Mapping[str, object],
+) -> None:
+    """Writes `run.json`, or checks that a run that goes on has the same settings and classes.
+
+    Args:
+        run: the run's folder.
+        settings: the constants.
+        classes: what is learned.
+        facts: more entries, e.g. the command.
+
+    Raises:
+        UserError: the settings or classes differ; the file is damaged or cannot be written.
+    """
+    own = {
+        "settings": dataclasses.asdict(settings),
+        "classes": [{"name": each.name, "prior": each.prior} for each in classes],
+    }
+    before = read_settings(run) if (run / SETTINGS).exists() else {}
+    for name, value in own.items():
+        if before.get(name, value) != value:
+            raise UserError(f"the run {run} was begun with other {name}: {before[name]}")
+    write_settings(run, {**before, **facts, **own, "versions": versions()})
+
+
+def read_learning(run: Path) -> tuple[LearningSettings, list[float]]:
+    """Reads the constants of a learning run, and the priors of its classes.
+
+    Raises:
+        UserError: it is no learning run, or the file is damaged.
+    """
+    saved = read_settings(run)
+    try:
+        settings = LearningSettings(**saved["settings"])
+        for field in dataclasses.fields(settings):
+            if type(getattr(settings, field.name)) is not type(field.default):
+                raise TypeError(field.name)
+        return settings, [float(each["prior"]) for each in saved["classes"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{run / SETTINGS} is damaged or of no learning run: {error}") from None

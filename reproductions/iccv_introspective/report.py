@@ -1,0 +1,176 @@
+"""What a run tells as it goes on: bars, a line per round, a table, TensorBoard, curves."""
+
+import csv
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from common.errors import UserError
+from common.files import written_whole
+from reproductions.iccv_introspective.curves import draw_curves
+
+LOSSES, CURVES = "losses.csv", "curves.png"
+
+
+class Row(NamedTuple):
+    """A row of `losses.csv`: an epoch, an evaluation, or a batch of syntheses.
+
+    Attributes:
+        round: from 0.
+        phase: `learning`, `evaluation` or `synthesis`.
+        number: of the epoch or of the batch.
+        steps: made in it.
+        first_loss: of the first step.
+        loss: of the last step of a synthesis; the mean over the steps otherwise.
+        accuracy: mean over the steps; nan for a synthesis.
+        seconds: since the run began.
+    """
+
+    round: int
+    phase: str
+    number: int
+    steps: int
+    first_loss: float
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+class Report:
+    """Follows a run, in its folder and on the terminal.
+
+    Args:
+        folder: of the run. Rows of `losses.csv` from round `first` on are dropped: a run that
+            goes on tells the round that it was in anew.
+        first: number of the first round told.
+        rounds: of the whole run; None if it is endless.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, first: int, rounds: int | None):
+        self._folder, self._first, self._rounds = folder, first, rounds
+        rows = [row for row in read_losses(folder) if row.round < first]
+        self._spent = rows[-1].seconds if rows else 0.0
+        self._begin = time.perf_counter()
+        with written_whole(folder / LOSSES) as temporary, open(temporary, "w", newline="") as file:
+            csv.writer(file).writerows([Row._fields, *rows])
+        self._events = tf.summary.create_file_writer(str(folder))
+        self._bar = tqdm(disable=True)
+        self._losses: list[float] = []
+        self._told: list[Row] = []
+
+    def _seconds(self) -> float:
+        return self._spent + time.perf_counter() - self._begin
+
+    def begin(self, number: int, phase: str, total: int) -> None:
+        """Begins the learning or the synthesis of a round, of `total` steps at most."""
+        self._bar.close()
+        of = "" if self._rounds is None else f"/{self._rounds - 1}"
+        # disable=None: no bar where standard error is not a terminal.
+        self._bar = tqdm(
+            desc=f"round {number}{of} {phase}",
+            total=total,
+            unit="step",
+            leave=False,
+            disable=None,
+            dynamic_ncols=True,
+        )
+
+    def step(self, loss: float) -> None:
+        """Notes the loss of a step of learning or synthesis."""
+        self._losses.append(loss)
+        self._bar.set_postfix_str(f"loss {loss:.3g}", refresh=False)
+        self._bar.update()
+
+    def epoch(self, number: int, epoch: int, accuracy: float) -> None:
+        """Ends an epoch; its loss is the mean over its steps."""
+        self._add(number, "learning", epoch, float(np.mean(self._losses)), accuracy)
+
+    def evaluation(self, number: int, epoch: int, loss: float, accuracy: float) -> None:
+        """Notes an evaluation."""
+        self._losses = [loss]
+        self._add(number, "evaluation", epoch, loss, accuracy)
+
+    def batch(self, number: int, batch: int) -> None:
+        """Ends a batch of syntheses; its loss is the last step's."""
+        self._add(number, "synthesis", batch, self._losses[-1], float("nan"))
+
+    def _add(self, number: int, phase: str, place: int, loss: float, accuracy: float) -> None:
+        steps, first_loss, self._losses = len(self._losses), self._losses[0], []
+        seconds = round(self._seconds(), 3)
+        row = Row(number, phase, place, steps, first_loss, loss, accuracy, seconds)
+        self._told.append(row)
+        try:
+            with open(self._folder / LOSSES, "a", newline="") as file:
+                csv.writer(file).writerow(row)
+        except OSError as error:
+            raise UserError(f"cannot write {self._folder / LOSSES}: {error.strerror}") from None
+
+    def end_round(self, number: int, pictures: np.ndarray) -> None:
+        """Ends a round: prints a line, draws the curves, shows the first syntheses.
+
+        Args:
+            number: of the round.
+            pictures: uint8, (count, height, width, 3).
+        """
+        self._bar.close()
+        tqdm.write(self._line(number))
+        with self._events.as_default(step=number):
+            for phase in dict.fromkeys(row.phase for row in self._told):
+                last = [row for row in self._told if row.phase == phase][-1]
+                tf.summary.scalar(f"{phase}/loss", last.loss)
+                if phase == "synthesis":
+                    tf.summary.scalar("synthesis/first_loss", last.first_loss)
+                else:
+                    tf.summary.scalar(f"{phase}/accuracy", last.accuracy)
+                steps = sum(row.steps for row in self._told if row.phase == phase)
+                tf.summary.scalar(f"{phase}/steps", steps)
+            if len(pictures):
+                tf.summary.image("syntheses", pictures, max_outputs=len(pictures))
+        self._events.flush()
+        self._told = []
+        draw_curves(self._folder / CURVES, read_losses(self._folder))
+
+    def _line(self, number: int) -> str:
+        words = [f"round {number}:"]
+        learned = [row for row in self._told if row.phase == "learning"]
+        if learned:
+            steps = sum(row.steps for row in learned)
+            words.append(f"{steps} learning steps, loss {learned[-1].loss:.3g},")
+            words.append(f"accuracy {learned[-1].accuracy:.3f};")
+        made = [row for row in self._told if row.phase == "synthesis"]
+        steps = "+".join(str(row.steps) for row in made[:8]) + ("+..." if len(made) > 8 else "")
+        words.append(f"{steps} synthesis steps, loss {made[0].first_loss:.3g}")
+        words.append(f"-> {made[-1].loss:.3g}; {self._seconds():.0f} s")
+        if self._rounds is not None:
+            here = time.perf_counter() - self._begin
+            left = here / (number + 1 - self._first) * (self._rounds - number - 1)
+            words.append(f"so far, {left:.0f} s left")
+        return " ".join(words)
+
+    def close(self) -> None:
+        """Ends bar and events."""
+        self._bar.close()
+        self._events.close()
+
+
+def read_losses(folder: str | Path) -> list[Row]:
+    """Reads `losses.csv` of a run folder, up to the first line that is not whole."""
+    path = Path(folder, LOSSES)
+    rows: list[Row] = []
+    if not path.is_file():
+        return rows
+    kinds = Row.__annotations__.values()
+    for line in path.read_text(errors="replace").splitlines()[1:]:
+        try:
+            words = zip(kinds, line.split(","), strict=True)
+            rows.append(Row(*(kind(word) for kind, word in words)))
+        except ValueError:
+            break
+    return rows

@@ -1,0 +1,112 @@
+"""One step of learning, of evaluation and of synthesis, each compiled once."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from reproductions.iccv_introspective.patches import extract
+
+#: Adam's constants that the original left at TensorFlow 1's defaults.
+BETA2, EPSILON = 0.999, 1e-8
+
+
+def cross_entropy(logits, labels):
+    """Mean over the patches of -log softmax(logits)[label], Eq. (3) of the paper.
+
+    Args:
+        logits: shape (patches, classes).
+        labels: int32, (patches,).
+    """
+    return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+
+
+class Steps:
+    """The three steps of a discriminator.
+
+    Args:
+        model: from patches to logits, with an input of known size.
+        learning_rate: of SGD.
+    """
+
+    def __init__(self, model: keras.Model, learning_rate: float):
+        # The gradient of crop_and_resize adds up in any order otherwise, and no two runs agree.
+        tf.config.experimental.enable_op_determinism()
+        self._model = model
+        self._patch, channels = model.input_shape[1], model.input_shape[-1]
+        self._optimizer = keras.optimizers.SGD(learning_rate)
+        self._optimizer.build(model.trainable_variables)
+        pictures = [None, None, None, channels]
+        where = (
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, 4], tf.float32),
+            tf.TensorSpec([None], tf.int32),
+        )
+        loaded = (tf.TensorSpec(pictures, tf.uint8), *where)
+        images = (tf.TensorSpec(pictures, tf.float32),) * 3
+        number = tf.TensorSpec([], tf.float32)
+        compiled = lambda f, *s: tf.function(f, input_signature=s, autograph=False)  # noqa: E731
+        self.learn = compiled(self._learn, *loaded)
+        self.evaluate = compiled(self._evaluate, *loaded)
+        self.synthesize = compiled(self._synthesize, *images, *where, *(number,) * 3)
+
+    def _patches(self, pictures, picture, boxes):
+        return extract(pictures, boxes, picture, self._patch)
+
+    def _learn(self, pictures, picture, boxes, labels):
+        """One step of SGD on the mean cross entropy, with the statistics of the batch.
+
+        Args:
+            pictures: uint8, (pictures, height, width, channels).
+            picture: of each patch, int32, (patches,).
+            boxes: of each patch, float32, (patches, 4).
+            labels: of each patch, int32, (patches,).
+
+        Returns:
+            The loss and the share of patches that were classified right, before the step.
+        """
+        patches = extract(pictures, boxes, picture, self._patch) / 127.5 - 1
+        variables = self._model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self._model(patches, training=True)
+            loss = cross_entropy(logits, labels)
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss, _accuracy(logits, labels)
+
+    def _evaluate(self, pictures, picture, boxes, labels):
+        """Loss and accuracy with the running statistics; arguments as those of `learn`."""
+        patches = extract(pictures, boxes, picture, self._patch) / 127.5 - 1
+        logits = self._model(patches, training=False)
+        return cross_entropy(logits, labels), _accuracy(logits, labels)
+
+    def _synthesize(self, images, mean, square, picture, boxes, labels, step, rate, beta1):
+        """One step of Adam on the images towards their labels, with the running statistics.
+
+        Args:
+            images: float32, (images, height, width, channels), [-1, 1].
+            mean: Adam's mean of the gradients, of the images' shape.
+            square: Adam's mean of the squared gradients, of the images' shape.
+            picture: image of each patch, int32, (patches,).
+            boxes: of each patch, float32, (patches, 4).
+            labels: of each patch, int32, (patches,).
+            step: number of the step, from 1.
+            rate: learning rate of Adam.
+            beta1: Adam's decay of the mean gradient.
+
+        Returns:
+            The loss before the step; images, mean and square after it.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            patches = extract(images, boxes, picture, self._patch)
+            loss = cross_entropy(self._model(patches, training=False), labels)
+        gradient = tape.gradient(loss, images)
+        mean = beta1 * mean + (1 - beta1) * gradient
+        square = BETA2 * square + (1 - BETA2) * gradient * gradient
+        rate = rate * ops.sqrt(1 - BETA2**step) / (1 - beta1**step)
+        images = images - rate * mean / (ops.sqrt(square) + EPSILON)
+        return loss, ops.clip(images, -1, 1), mean, square
+
+
+def _accuracy(logits, labels):
+    right = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int64"))
+    return ops.mean(ops.cast(right, "float32"))

@@ -1,0 +1,26 @@
+"""Synthesises pictures of a texture that `learn_texture.py` has learned.
+
+The constants of the original are the flags; `-h` shows them. The work is in `synthesis_run.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.iccv_introspective.options import parse_synthesis
+
+
+def main(options) -> None:
+    """Imports TensorFlow now that the learning run is found, and works."""
+    import_tensorflow()
+    from reproductions.iccv_introspective.commands import synthesize_texture
+
+    synthesize_texture(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_synthesis, main)
