@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.runs import load_state, save_state
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - it is no error
     """The user asked the run to end; its state is saved."""
 
 
