@@ -1,7 +1,8 @@
-"""Small Keras pieces: circular padding and the frozen convolution."""
+"""Small Keras pieces: circular padding, the frozen convolution, leaky ReLU."""
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from common.constants import constant
@@ -90,5 +91,42 @@ class FrozenConv2D(keras.layers.Layer):
             border = 2 if self.padding == "valid" else 1
             padded = pad_images(upstream, border, border, wrap=self.padding == "wrap")
             return ops.conv(padded, constant(self._adjoint), padding="valid")
+
+        return output, gradient
+
+
+class LeakyReLU(keras.layers.Layer):
+    """Leaky ReLU, max(x, slope * x), whose gradient needs its output and not its input.
+
+    So TensorFlow can merge convolution, bias and leaky ReLU into one pass. (With Keras' own layer
+    it tries to, fails, and says so on standard error.)
+
+    Args:
+        negative_slope: above 0, below 1.
+        **kwargs: those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, negative_slope: float, **kwargs):
+        super().__init__(**kwargs)
+        self.negative_slope = negative_slope
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+    def call(self, x):
+        """Applied element by element, any shape."""
+        return ops.custom_gradient(self._apply)(x)
+
+    def _apply(self, x):
+        output = ops.leaky_relu(x, self.negative_slope)
+
+        def gradient(*args, upstream=None):
+            if upstream is None:
+                (upstream,) = args
+            # Input and output are of the same sign.
+            return tf.raw_ops.LeakyReluGrad(
+                gradients=upstream, features=output, alpha=self.negative_slope
+            )
 
         return output, gradient

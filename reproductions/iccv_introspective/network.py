@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from common.errors import UserError
+from common.layers import LeakyReLU
 from reproductions.iccv_introspective.settings import LearningSettings
 
 
@@ -50,7 +51,7 @@ def _convolutions(
         )(x)
         if number:
             x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{number}")(x)
-        x = layers.LeakyReLU(negative_slope=0.2, name=f"lrelu{number}")(x)
+        x = LeakyReLU(0.2, name=f"lrelu{number}")(x)
     normal = keras.initializers.RandomNormal(stddev=0.02, seed=seed + len(widths))
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(logits, kernel_initializer=normal, name="logits")(x)
