@@ -1,4 +1,4 @@
-"""A learning run: rounds of learning and synthesis (Algorithm 1 of the paper)."""
+"""A learning run: rounds of learning and synthesis (the paper's synthesis-by-classification)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -14,6 +14,8 @@ from common.files import written_whole
 from reproductions.iccv_introspective.curves import draw_curves
 
 LOSSES, CURVES = "losses.csv", "curves.png"
+#: Short rounds end faster than curves are drawn.
+_DRAW_SECONDS = 20
 
 
 class Row(NamedTuple):
@@ -57,7 +59,7 @@ class Report:
         self._folder, self._first, self._rounds = folder, first, rounds
         rows = [row for row in read_losses(folder) if row.round < first]
         self._spent = rows[-1].seconds if rows else 0.0
-        self._begin = time.perf_counter()
+        self._begin = self._drawn = time.perf_counter()
         with written_whole(folder / LOSSES) as temporary, open(temporary, "w", newline="") as file:
             csv.writer(file).writerows([Row._fields, *rows])
         self._events = tf.summary.create_file_writer(str(folder))
@@ -113,7 +115,7 @@ class Report:
             raise UserError(f"cannot write {self._folder / LOSSES}: {error.strerror}") from None
 
     def end_round(self, number: int, pictures: np.ndarray) -> None:
-        """Ends a round: prints a line, draws the curves, shows the first syntheses.
+        """Ends a round: prints a line, shows the first syntheses, draws the curves now and then.
 
         Args:
             number: of the round.
@@ -135,7 +137,14 @@ class Report:
                 tf.summary.image("syntheses", pictures, max_outputs=len(pictures))
         self._events.flush()
         self._told = []
-        draw_curves(self._folder / CURVES, read_losses(self._folder))
+        if time.perf_counter() - self._drawn > _DRAW_SECONDS:
+            self._draw()
+
+    def _draw(self) -> None:
+        rows = read_losses(self._folder)
+        if rows:
+            draw_curves(self._folder / CURVES, rows)
+        self._drawn = time.perf_counter()
 
     def _line(self, number: int) -> str:
         words = [f"round {number}:"]
@@ -155,9 +164,10 @@ class Report:
         return " ".join(words)
 
     def close(self) -> None:
-        """Ends bar and events."""
+        """Ends bar and events, and draws the curves."""
         self._bar.close()
         self._events.close()
+        self._draw()
 
 
 def read_losses(folder: str | Path) -> list[Row]:

@@ -11,7 +11,7 @@ BETA2, EPSILON = 0.999, 1e-8
 
 
 def cross_entropy(logits, labels):
-    """Mean over the patches of -log softmax(logits)[label], Eq. (3) of the paper.
+    """Mean over the patches of -log softmax(logits)[label].
 
     Args:
         logits: shape (patches, classes).
