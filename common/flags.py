@@ -49,6 +49,21 @@ def non_negative_int(text: str) -> int:
     return _at_least(0, int, text)
 
 
+def seed(text: str) -> int:
+    """A flag's type: a seed of random numbers, a whole number from 0 to 2^32 - 1."""
+    if text.isdecimal() and len(text) < 20 and int(text) < 2**32:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**32 - 1}, got {text!r}")
+
+
+def fraction(text: str) -> float:
+    """A flag's type: a number from 0 to below 1."""
+    value = finite_float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to below 1, got {text}")
+    return value
+
+
 def positive_float(text: str) -> float:
     """A flag's type: a number above 0."""
     value = finite_float(text)

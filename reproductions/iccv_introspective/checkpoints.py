@@ -1,6 +1,5 @@
 """The network after each round, in `checkpoints/`."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,30 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import written_whole
-from reproductions.iccv_introspective.run_folder import CHECKPOINTS
-
-_NAME = re.compile(r"round_(\d+)\.weights\.h5")
-
-
-def checkpoint_path(run: Path, number: int) -> Path:
-    """The file of a round."""
-    return run / CHECKPOINTS / f"round_{number}.weights.h5"
-
-
-def saved_rounds(run: Path) -> list[int]:
-    """The rounds of a run that have a checkpoint, in order.
-
-    Raises:
-        UserError: there is none, or one is missing.
-    """
-    names = [_NAME.fullmatch(path.name) for path in (run / CHECKPOINTS).glob("*")]
-    rounds = sorted(int(name[1]) for name in names if name)
-    if not rounds:
-        raise UserError(f"the run {run} has no checkpoints: it ended in its first round")
-    missing = sorted(set(range(rounds[-1])) - set(rounds))
-    if missing:
-        raise UserError(f"checkpoints of rounds {missing} are missing in {run / CHECKPOINTS}")
-    return rounds
+from reproductions.iccv_introspective.stages import checkpoint_path
 
 
 def save_checkpoint(model: keras.Model, run: Path, number: int) -> None:
@@ -64,7 +40,7 @@ def load_checkpoint(model: keras.Model, run: Path, number: int) -> None:
 
 def state_of(model: keras.Model) -> dict[str, np.ndarray]:
     """All variables of a model as the arrays of a state."""
-    return {f"weight{i}": np.asarray(v) for i, v in enumerate(model.variables)}
+    return {f"weight{i}": v.numpy() for i, v in enumerate(model.variables)}
 
 
 def restore_state(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:

@@ -43,16 +43,17 @@ def check_classes(classes: Sequence[ImageClass], patch: int) -> tuple[int, int]:
     if not classes:
         raise UserError("there must be one class at least")
     for each in classes:
-        if each.images.dtype != np.uint8 or each.images.ndim != 4 or not len(each.images):
+        shape = each.images.shape
+        if each.images.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or not shape[0]:
             raise UserError(
                 f"class {each.name}: pictures must be uint8, (count, height, width, 3),"
-                f" got {each.images.dtype}, {each.images.shape}"
+                f" got {each.images.dtype}, {shape}"
             )
     shapes = {each.images.shape[1:] for each in classes}
     if len(shapes) > 1:
         raise UserError(f"the pictures of all classes must be of one size, got {sorted(shapes)}")
     priors = [each.prior for each in classes]
-    if min(priors) < 0 or abs(sum(priors) - 1) > 1e-6:
+    if not (min(priors) >= 0 and abs(sum(priors) - 1) <= 1e-6):
         raise UserError(f"the priors of the classes must sum to 1, got {priors}")
     height, width, _ = shapes.pop()
     if patch % 2:

@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.errors import UserError
 from common.files import written_whole
 from common.images import save_picture
-from common.runs import read_settings
-from reproductions.iccv_introspective.checkpoints import saved_rounds
 from reproductions.iccv_introspective.classes import texture_class
 from reproductions.iccv_introspective.learn_run import learn
 from reproductions.iccv_introspective.network import check_network
 from reproductions.iccv_introspective.options import own_flags, settings_of
 from reproductions.iccv_introspective.run_folder import new_run
-from reproductions.iccv_introspective.settings import LearningSettings, StageSettings
+from reproductions.iccv_introspective.settings import (
+    LearningSettings,
+    StageSettings,
+    check_settings,
+)
 from reproductions.iccv_introspective.synthesis_run import synthesize
-from reproductions.iccv_introspective.textures import TEXTURE
+from reproductions.iccv_introspective.textures import TEXTURE, texture_name
 
 
 def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
@@ -34,8 +35,9 @@ def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
         UserError: see `learn`.
     """
     settings = settings_of(flags, LearningSettings)
+    check_settings(settings)
     check_network(settings.network)
-    name = Path(flags.texture).stem if flags.resume is None else _texture(flags.resume)
+    name = Path(flags.texture).stem if flags.resume is None else texture_name(flags.resume)
     texture = texture_class(name, picture, settings.patch_size, flags.resample)
     run = flags.resume
     if run is None:
@@ -56,19 +58,11 @@ def synthesize_texture(flags: argparse.Namespace) -> None:
         UserError: see `synthesize`.
     """
     settings = settings_of(flags, StageSettings)
-    name = _texture(flags.run)
-    saved_rounds(flags.run)
+    name = texture_name(flags.run)
     run = flags.resume or _begin(flags, "synthesize", name)
     print(f"the run is {run}", flush=True)
     facts = _facts(flags, name)
     synthesize(run, flags.run, settings, flags.last_round, flags.save_interval, facts)
-
-
-def _texture(run: Path) -> str:
-    name = read_settings(run).get("texture")
-    if not isinstance(name, str):
-        raise UserError(f"{run} is no run of learn_texture.py or synthesize_texture.py")
-    return name
 
 
 def _begin(flags: argparse.Namespace, kind: str, texture: str) -> Path:

@@ -1,12 +1,13 @@
 """`data/index.h5`: every training image once, and the way to the rounds."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from common.errors import UserError
+from reproductions.iccv_introspective.hdf5 import writing
 from reproductions.iccv_introspective.round_file import text_type
 
 INDEX = "index.h5"
@@ -21,7 +22,7 @@ class Index:
     """The index of a run, in HDF5's single-writer-multiple-reader mode.
 
     It is written anew whenever a run begins or goes on: a killed process leaves it marked as
-    being written.
+    being written. What is there already stays until `publish`.
 
     Args:
         folder: the run's `data`.
@@ -42,10 +43,11 @@ class Index:
     ):
         self.path = folder / INDEX
         self._rounds = 0
-        try:
+        self._links = _links(self.path)
+        self._new = folder / f"new_{INDEX}"
+        with writing(self.path):
             # A file of its own, so that readers of the one before are left alone.
-            self.path.unlink(missing_ok=True)
-            self._file = h5py.File(self.path, "w", libver="latest")
+            self._file = h5py.File(self._new, "w", libver="latest")
             self._file.attrs.update(attributes)
             store = self._file.create_group("store")
             self._images = store.create_dataset(
@@ -64,11 +66,6 @@ class Index:
             )
             self._file.create_group("syntheses")
             self._file.swmr_mode = True
-        except OSError as error:
-            raise self._refused(error) from None
-
-    def _refused(self, error: Exception) -> UserError:
-        return UserError(f"cannot write {self.path}: {error}")
 
     def add_images(self, images: Iterable[np.ndarray], names: Sequence[str]) -> np.ndarray:
         """Adds pictures to the store.
@@ -84,7 +81,7 @@ class Index:
             UserError: the file cannot be written.
         """
         first, count = len(self._images), len(names)
-        try:
+        with writing(self.path):
             self._images.resize(first + count, axis=0)
             for number, image in enumerate(images, start=first):
                 self._images[number] = image
@@ -92,8 +89,6 @@ class Index:
             self._names[first:] = [name.encode() for name in names]
             self._images.flush()
             self._names.flush()
-        except (OSError, RuntimeError) as error:
-            raise self._refused(error) from None
         return np.arange(first, first + count)
 
     def image(self, number: int) -> np.ndarray:
@@ -104,18 +99,31 @@ class Index:
         """Names of pictures of the store, as bytes."""
         return self._names[:][numbers]
 
+    def publish(self) -> None:
+        """Puts the file in the place of the one that an earlier part of the run left.
+
+        Raises:
+            UserError: the file cannot be renamed.
+        """
+        with writing(self.path):
+            self._new.replace(self.path)
+
+    def discard(self) -> None:
+        """Drops a file that was not published."""
+        with writing(self.path):
+            self._file.close()
+            self._new.unlink(missing_ok=True)
+
     def begin_round(self) -> None:
         """Notes the file of the next round.
 
         Raises:
             UserError: the file cannot be written.
         """
-        try:
+        with writing(self.path):
             self._paths.resize(self._rounds + 1, axis=0)
             self._paths[self._rounds] = round_path(self._rounds).encode()
             self._paths.flush()
-        except (OSError, RuntimeError) as error:
-            raise self._refused(error) from None
         self._rounds += 1
 
     def finish(self, finish: Callable[[h5py.File], None] = lambda file: None) -> None:
@@ -127,12 +135,26 @@ class Index:
         Raises:
             UserError: the file cannot be written.
         """
-        try:
+        with writing(self.path):
             self._file.close()
-            with h5py.File(self.path, "r+", libver="latest") as file:
+            # Not locked: readers may still be watching.
+            with h5py.File(self.path, "r+", libver="latest", locking=False) as file:
                 for number in range(self._rounds):
                     link = h5py.ExternalLink(round_path(number), str(number))
                     file[f"round/{number}"] = link
+                for name, link in self._links.items():
+                    file["syntheses"][name] = link
                 finish(file)
-        except (OSError, RuntimeError) as error:
-            raise self._refused(error) from None
+
+
+def _links(path: Path) -> dict[str, h5py.ExternalLink]:
+    """The links to synthesis runs in the index of a run that goes on."""
+    links = {}
+    # The file may be missing, damaged or of a killed process; it is only a convenience here.
+    with (
+        contextlib.suppress(OSError, RuntimeError, KeyError),
+        h5py.File(path, "r", libver="latest", swmr=True) as file,
+    ):
+        for name in file["syntheses"]:
+            links[name] = file["syntheses"].get(name, getlink=True)
+    return links

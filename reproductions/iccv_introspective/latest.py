@@ -44,6 +44,8 @@ def load_latest(run: Path, number: int, shape: tuple[int, ...]) -> np.ndarray:
     return images
 
 
-def remove_latest(run: Path, number: int) -> None:
-    """Removes the pictures of a round that is done."""
-    _path(run, number).unlink(missing_ok=True)
+def keep_latest(run: Path, number: int) -> None:
+    """Removes the pictures that all rounds but one started from."""
+    for path in (run / DATA).glob("syntheses_*.npy"):
+        if path != _path(run, number):
+            path.unlink(missing_ok=True)

@@ -22,9 +22,10 @@ from reproductions.iccv_introspective.collection import (
 )
 from reproductions.iccv_introspective.draws import Draw, generator, noise
 from reproductions.iccv_introspective.generations import shares
+from reproductions.iccv_introspective.hdf5 import failed
 from reproductions.iccv_introspective.index import Index, round_path
 from reproductions.iccv_introspective.journal import Journal, Stopped
-from reproductions.iccv_introspective.latest import load_latest, remove_latest, save_latest
+from reproductions.iccv_introspective.latest import keep_latest, load_latest, save_latest
 from reproductions.iccv_introspective.learned import note_learning
 from reproductions.iccv_introspective.learning import Learning
 from reproductions.iccv_introspective.links import link_syntheses, synthesis_runs
@@ -39,7 +40,7 @@ from reproductions.iccv_introspective.run_folder import (
     make_folders,
     running,
 )
-from reproductions.iccv_introspective.settings import LearningSettings
+from reproductions.iccv_introspective.settings import LearningSettings, check_settings
 from reproductions.iccv_introspective.sheets import save_sheet, snapshot_reader
 from reproductions.iccv_introspective.steps import Steps
 from reproductions.iccv_introspective.synthesis import Syntheses, Synthesis
@@ -70,6 +71,7 @@ def learn(
             checkpoint or round, a file that cannot be written.
     """
     check_classes(classes, settings.patch_size)
+    check_settings(settings)
     make_folders(run, DATA, CHECKPOINTS, SNAPSHOTS)
     with running(run), Journal(run, save_interval) as journal:
         note_learning(run, settings, classes, facts or {})
@@ -102,8 +104,14 @@ class _LearningRun:
         self._index = Index(run / DATA, attributes, self._picture, longest)
         self._longest = longest
         self._record: RoundFile | None = None
-        self._collection = Collection(self._index, classes, settings.images)
-        self._fill()
+        try:
+            self._collection = Collection(self._index, classes, settings.images)
+            self._fill()
+        except UserError:
+            self._index.discard()
+            raise
+        self._index.publish()
+        keep_latest(run, journal.round)
         self._report = Report(run, journal.round, rounds)
         steps = Steps(self._model, settings.learning_rate)
         size = self._picture[:2]
@@ -122,12 +130,13 @@ class _LearningRun:
     def _fill(self) -> None:
         """Gathers what earlier rounds left: negatives, the network, the latest syntheses."""
         at, now = self._settings, self._journal.round
+        shape = (at.images, *self._picture)
         self._collection.add_generation(
             to_bytes(self._noise(Draw.NEGATIVES)), negative_names(at.images)
         )
         for number in range(now):
             self._collection.add_generation(
-                _synthesized(self._run / DATA / round_path(number), number, self._picture),
+                _synthesized(self._run / DATA / round_path(number), number, shape),
                 synthesis_names(at.images, number),
             )
             self._index.begin_round()
@@ -136,7 +145,6 @@ class _LearningRun:
         elif self._journal.restored or now:
             load_checkpoint(self._model, self._run, now if self._journal.restored else now - 1)
         labels = [[label] * n for label, n in enumerate(shares(at.images, self._priors()), 1)]
-        shape = (at.images, *self._picture)
         images = self._noise(Draw.SYNTHESES) if now == 0 else load_latest(self._run, now, shape)
         self._syntheses = Syntheses(images, np.concatenate(labels).astype(np.int32), [])
 
@@ -168,8 +176,10 @@ class _LearningRun:
         self._show(number, generation, names)
         self._collection.add_generation(generation, names)
         save_latest(self._run, number + 1, self._syntheses.images)
-        self._journal.next_round()
-        remove_latest(self._run, number)
+        try:
+            self._journal.next_round()
+        finally:
+            keep_latest(self._run, self._journal.round)
 
     def _show(self, number: int, generation: np.ndarray, names: Sequence[str]) -> None:
         shown = self._settings.snapshots
@@ -184,22 +194,24 @@ class _LearningRun:
 
     def close(self) -> None:
         """Closes all files; the index gets its links."""
+        if failed():
+            return
         if self._record is not None:
             self._record.close()
-        self._report.close()
         self._index.finish(lambda file: link_syntheses(file, synthesis_runs(self._run)))
+        self._report.close()
 
 
-def _synthesized(path: Path, number: int, picture: tuple[int, ...]):
-    """Gives the pictures that a round left, one at a time."""
+def _synthesized(path: Path, number: int, shape: tuple[int, ...]):
+    """Gives the pictures that a round left, one at a time; `shape` is that of all of them."""
     try:
         with h5py.File(path, "r") as file:
             batches = file[f"{number}/synthesis/batch"]
-            for batch in sorted(batches, key=int):
-                images = batches[f"{batch}/synthesized/images"]
-                if images.shape[1:] != picture or images.dtype != np.uint8:
-                    raise UserError(f"{path} is of a run with other settings")
-                for i in range(len(images)):
-                    yield images[i]
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
+            stacks = [batches[f"{batch}/synthesized/images"] for batch in sorted(batches, key=int)]
+            shapes = {stack.shape[1:] for stack in stacks}
+            if shapes != {shape[1:]} or sum(map(len, stacks)) != shape[0]:
+                raise UserError(f"{path} is damaged or of a run with other settings")
+            for stack in stacks:
+                yield from stack
+    except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is missing or damaged: {error}") from None

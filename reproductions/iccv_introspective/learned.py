@@ -1,13 +1,16 @@
 """What a learning run keeps in `run.json` about what it learns."""
 
+import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.errors import UserError
-from common.runs import SETTINGS, read_settings, versions, write_settings
+from common.runs import SETTINGS, check_writable, read_settings, versions, write_settings
 from reproductions.iccv_introspective.classes import ImageClass
 from reproductions.iccv_introspective.settings import LearningSettings
+from reproductions.iccv_introspective.stages import stages
+from reproductions.iccv_introspective.textures import texture_name
 
 
 def note_learning(
@@ -53,3 +56,19 @@ def read_learning(run: Path) -> tuple[LearningSettings, list[float]]:
         return settings, [float(each["prior"]) for each in saved["classes"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run / SETTINGS} is damaged or of no learning run: {error}") from None
+
+
+def check_learned(flags: argparse.Namespace) -> None:
+    """Refuses a learning run that nothing can be synthesised from.
+
+    Args:
+        flags: `run`, its folder; `last_round`, the last stage to use, or None; `results_dir`.
+
+    Raises:
+        UserError: it is no learning run, damaged, or has not so many stages; results cannot be
+            written.
+    """
+    texture_name(flags.run)
+    read_learning(flags.run)
+    stages(flags.run, flags.last_round)
+    check_writable(flags.results_dir)

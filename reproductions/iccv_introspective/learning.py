@@ -1,8 +1,11 @@
 """The learning of one round: the discriminator learns to tell the class from all negatives."""
 
+import math
+
 import keras
 import numpy as np
 
+from common.errors import UserError
 from reproductions.iccv_introspective.checkpoints import state_of
 from reproductions.iccv_introspective.collection import Collection
 from reproductions.iccv_introspective.draws import Draw, generator
@@ -139,5 +142,7 @@ class Learning:
         pictures, slots = loaded
         loss, accuracy = step(pictures, slots[picture], boxes, labels[picture])
         numbers = float(loss), float(accuracy)
+        if not math.isfinite(numbers[0]):
+            raise UserError(f"the loss of learning is {numbers[0]}: try a lower learning_rate")
         self._journal.note(numbers, lambda: state_of(self._model))
         return numbers

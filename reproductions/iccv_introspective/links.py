@@ -39,5 +39,6 @@ def link_run(learned: Path, run: Path) -> None:
     """Links a synthesis run; while its learning run is at work, that run does it at its end."""
     if is_running(learned):
         return
-    with contextlib.suppress(OSError), h5py.File(learned / DATA / INDEX, "r+") as file:
+    path = learned / DATA / INDEX
+    with contextlib.suppress(OSError), h5py.File(path, "r+", locking=False) as file:
         link_syntheses(file, [run])

@@ -32,10 +32,11 @@ def extract(pictures, boxes, picture, patch: int):
     """Cuts patches out by bilinear resampling, as TensorFlow's crop_and_resize does.
 
     It takes a box of 1 as the *centre* of the last pixel, H - 1, so that the samples of a patch
-    lie H-1 : H * (patch-1)/patch closer than pixels do: a slight zoom, not a plain slice.
+    lie (H - 1) / H * patch / (patch - 1) pixels apart, 1.013 at the original's sizes: a slight
+    resampling, not a plain slice. What rounding puts outside of the picture becomes grey.
 
     Args:
-        pictures: shape (pictures, height, width, channels), uint8 or float32.
+        pictures: shape (pictures, height, width, channels), uint8, or float32 in [-1, 1].
         boxes: of the patches, float32, (count, 4), see `draw_patches`.
         picture: of each patch, int32, (count,).
         patch: side of a patch.
@@ -43,4 +44,7 @@ def extract(pictures, boxes, picture, patch: int):
     Returns:
         float32, (count, patch, patch, channels), on the scale of the pictures.
     """
-    return tf.image.crop_and_resize(pictures, boxes, picture, [patch, patch])
+    grey = 127.5 if pictures.dtype == "uint8" else 0.0
+    return tf.image.crop_and_resize(
+        pictures, boxes, picture, [patch, patch], extrapolation_value=grey
+    )

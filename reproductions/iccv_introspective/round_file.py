@@ -6,8 +6,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from common.errors import UserError
 from common.files import written_whole
+from reproductions.iccv_introspective.hdf5 import writing
 
 _STATS = {"step": np.int64, "loss": np.float64, "accuracy": np.float64}
 _SET = {"identifiers": np.int64, "labels": np.int64}
@@ -49,7 +49,7 @@ class RoundFile:
     ):
         self.path = path
         names = {"names": text_type(longest_name)}
-        try:
+        with writing(path):
             self._file = h5py.File(path, "w", libver="latest")
             self._root = self._file.create_group(str(number))
             if epochs:
@@ -67,8 +67,6 @@ class RoundFile:
                 self._make(f"{batch}/synthesized", {"labels": np.int64, **names})
                 self._make(f"{batch}/synthesized", {"images": np.uint8}, picture)
             self._file.swmr_mode = True
-        except OSError as error:
-            raise self._refused(error) from None
 
     def _make(self, group: str, columns: Mapping[str, np.dtype], shape: tuple = ()) -> None:
         for name, kind in columns.items():
@@ -81,24 +79,19 @@ class RoundFile:
                 compression="gzip" if shape else None,
             )
 
-    def _refused(self, error: Exception) -> UserError:
-        return UserError(f"cannot write {self.path}: {error}")
-
     def add(self, group: str, **columns: Sequence) -> None:
         """Adds rows to the datasets of a group, for readers to see at once.
 
         Raises:
             UserError: the file cannot be written.
         """
-        try:
+        with writing(self.path):
             for name, rows in columns.items():
                 dataset = self._root[f"{group}/{name}"]
                 rows = np.asarray(rows, dataset.dtype)
                 dataset.resize(len(dataset) + len(rows), axis=0)
                 dataset[len(dataset) - len(rows) :] = rows
                 dataset.flush()
-        except (OSError, RuntimeError) as error:
-            raise self._refused(error) from None
 
     def finish(self, attributes: Mapping[str, Mapping[str, float]]) -> None:
         """Leaves the final file: what is empty goes, attributes come.
@@ -109,18 +102,24 @@ class RoundFile:
         Raises:
             UserError: the file cannot be written.
         """
-        try:
-            with written_whole(self.path) as temporary, h5py.File(temporary, "w") as final:
-                self._root.visititems(lambda _, item: _copy(item, final))
-                for group, values in attributes.items():
-                    final.require_group(f"{self._root.name}/{group}").attrs.update(values)
-        except RuntimeError as error:
-            raise self._refused(error) from None
+        with (
+            written_whole(self.path) as temporary,
+            writing(self.path),
+            h5py.File(temporary, "w") as final,
+        ):
+            self._root.visititems(lambda _, item: _copy(item, final))
+            for group, values in attributes.items():
+                final.require_group(f"{self._root.name}/{group}").attrs.update(values)
         self.close()
 
     def close(self) -> None:
-        """Closes the file as it is."""
-        self._file.close()
+        """Closes the file as it is.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        with writing(self.path):
+            self._file.close()
 
 
 def _copy(item: h5py.HLObject, final: h5py.File) -> None:

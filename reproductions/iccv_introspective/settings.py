@@ -2,7 +2,15 @@
 
 import dataclasses
 
-from common.flags import finite_float, non_negative_int, positive_float, positive_int
+from common.errors import UserError
+from common.flags import (
+    finite_float,
+    fraction,
+    non_negative_int,
+    positive_float,
+    positive_int,
+    seed,
+)
 
 
 def _constant(default, kind, meaning: str):
@@ -16,12 +24,12 @@ class SynthesisSettings:
     batch_size: int = _constant(100, positive_int, "pictures held at a time")
     synthesis_steps: int = _constant(500, positive_int, "synthesis steps per batch, at most")
     synthesis_learning_rate: float = _constant(0.01, positive_float, "of Adam on the pictures")
-    synthesis_beta1: float = _constant(0.5, finite_float, "Adam's decay of the mean gradient")
+    synthesis_beta1: float = _constant(0.5, fraction, "Adam's decay of the mean gradient")
     synthesis_stop: float = _constant(
         0.62, finite_float, "loss at which a synthesis stops, just across the boundary at ln 2"
     )
     noise: float = _constant(0.3, positive_float, "standard deviation of the first pictures")
-    random_seed: int = _constant(0, non_negative_int, "the same seed gives the same run")
+    random_seed: int = _constant(0, seed, "the same seed gives the same run")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,3 +66,16 @@ class LearningSettings(SynthesisSettings):
     evaluate_every: int = _constant(5, positive_int, "epochs between evaluations")
     evaluation_batches: int = _constant(10, positive_int, "batches per evaluation")
     snapshots: int = _constant(3, non_negative_int, "syntheses shown after each round")
+
+
+def check_settings(settings: LearningSettings) -> None:
+    """Refuses batches that cannot hold a positive and a negative.
+
+    Raises:
+        UserError: an epoch or an evaluation would have one picture.
+    """
+    at = settings
+    if at.batch_size * min(at.max_batches, at.evaluation_batches) < 2:
+        raise UserError(
+            "an epoch and an evaluation need two pictures, so batches of two or two batches"
+        )

@@ -1,5 +1,6 @@
 """The synthesis of one round: pictures move until the discriminator takes them for the class."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -149,6 +150,10 @@ class Synthesis:
                     np.float32(at.synthesis_beta1),
                 )
                 loss = float(value)
+                if not math.isfinite(loss):
+                    raise UserError(
+                        f"the loss of synthesis is {loss}: try a lower synthesis_learning_rate"
+                    )
                 self._journal.note((loss, np.nan), arrays)
             else:
                 loss, _ = replayed

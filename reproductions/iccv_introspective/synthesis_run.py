@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
 from common.images import save_picture
 from common.runs import SETTINGS, read_settings, versions, write_settings
-from reproductions.iccv_introspective.checkpoints import load_checkpoint, saved_rounds
+from reproductions.iccv_introspective.checkpoints import load_checkpoint
 from reproductions.iccv_introspective.classes import cut_back, expanded_size
 from reproductions.iccv_introspective.collection import synthesis_names
 from reproductions.iccv_introspective.draws import Draw, generator, noise
 from reproductions.iccv_introspective.generations import shares
+from reproductions.iccv_introspective.hdf5 import failed
 from reproductions.iccv_introspective.index import Index, round_path
 from reproductions.iccv_introspective.journal import Journal, Stopped
-from reproductions.iccv_introspective.latest import load_latest, remove_latest, save_latest
+from reproductions.iccv_introspective.latest import keep_latest, load_latest, save_latest
 from reproductions.iccv_introspective.learned import read_learning
 from reproductions.iccv_introspective.links import link_run
 from reproductions.iccv_introspective.network import build
@@ -30,8 +30,9 @@ from reproductions.iccv_introspective.run_folder import (
     make_folders,
     running,
 )
-from reproductions.iccv_introspective.settings import StageSettings
+from reproductions.iccv_introspective.settings import LearningSettings, StageSettings
 from reproductions.iccv_introspective.sheets import save_sheet, snapshot_reader
+from reproductions.iccv_introspective.stages import stages
 from reproductions.iccv_introspective.steps import Steps
 from reproductions.iccv_introspective.synthesis import Syntheses, Synthesis
 
@@ -58,15 +59,17 @@ def synthesize(
         UserError: a learning run without the stages asked for, another process at work on the
             run, a damaged state or checkpoint, a file that cannot be written.
     """
-    stages = _stages(run, learned, last_round)
+    before = read_settings(run) if (run / SETTINGS).exists() else {}
+    # A run that goes on uses as many stages as it began with.
+    count = stages(learned, before.get("stages", 0) - 1 if "stages" in before else last_round)
+    learning = read_learning(learned)
     make_folders(run, DATA, SNAPSHOTS, SYNTHESES)
     with running(run), Journal(run, save_interval) as journal:
-        before = read_settings(run) if (run / SETTINGS).exists() else {}
-        own = {"learned": str(learned), "stages": stages, "settings": dataclasses.asdict(settings)}
+        own = {"learned": str(learned), "stages": count, "settings": dataclasses.asdict(settings)}
         write_settings(run, {**before, **(facts or {}), **own, "versions": versions()})
-        work = _SynthesisRun(run, learned, settings, stages, journal)
+        work = _SynthesisRun(run, learned, learning, settings, count, journal)
         try:
-            while journal.round < stages:
+            while journal.round < count:
                 work.stage()
             work.save_results()
         except Stopped:
@@ -76,37 +79,31 @@ def synthesize(
     link_run(learned, run)
 
 
-def _stages(run: Path, learned: Path, last_round: int | None) -> int:
-    """How many stages to use; a run that goes on uses as many as it began with."""
-    saved = len(saved_rounds(learned))
-    if (run / SETTINGS).exists():
-        stages = read_settings(run).get("stages", saved)
-    else:
-        stages = saved if last_round is None else last_round + 1
-    if not 1 <= stages <= saved:
-        raise UserError(f"the last round of {learned} is {saved - 1}, {stages - 1} was asked for")
-    return stages
-
-
 class _SynthesisRun:
     def __init__(
-        self, run: Path, learned: Path, settings: StageSettings, stages: int, journal: Journal
+        self,
+        run: Path,
+        learned: Path,
+        learning: tuple[LearningSettings, list[float]],
+        settings: StageSettings,
+        count: int,
+        journal: Journal,
     ):
         self._run, self._learned, self._settings = run, learned, settings
-        self._journal, self._stages = journal, stages
-        learning, priors = read_learning(learned)
-        self._patch = learning.patch_size
+        self._journal, self._stages = journal, count
+        constants, priors = learning
+        self._patch = constants.patch_size
         width, height = expanded_size(settings.width, settings.height, self._patch)
-        if min(width, height) < self._patch:
-            raise UserError(f"pictures must be {self._patch} pixels high and wide at least")
         self._picture = (height, width, 3)
-        self._model = build(learning, len(priors))
+        self._model = build(constants, len(priors))
         self._names = synthesis_names(settings.number_to_synthesize, 0)
         self._record: RoundFile | None = None
         attributes = {"name": run.parent.name, "type": "synthesis", "comment": str(learned)}
         self._index = Index(run / DATA, attributes, self._picture, len(self._names[-1]))
         for _ in range(journal.round):
             self._index.begin_round()
+        self._index.publish()
+        keep_latest(run, journal.round)
         shape, now = (settings.number_to_synthesize, *self._picture), journal.round
         if now:
             images = load_latest(run, now, shape)
@@ -116,9 +113,9 @@ class _SynthesisRun:
         counts = shares(settings.number_to_synthesize, priors)
         labels = np.repeat(np.arange(1, len(priors) + 1, dtype=np.int32), counts)
         self._syntheses = Syntheses(images, labels, self._names)
-        self._report = Report(run, journal.round, stages)
+        self._report = Report(run, journal.round, count)
         self._synthesis = Synthesis(
-            Steps(self._model, learning.learning_rate),
+            Steps(self._model, constants.learning_rate),
             settings,
             self._patch,
             lambda count: settings.patches_per_image * count,
@@ -146,8 +143,10 @@ class _SynthesisRun:
         save_picture(first[0], self._run / SNAPSHOTS / f"{name}.png")
         self._report.end_round(number, first)
         save_latest(self._run, number + 1, self._syntheses.images)
-        self._journal.next_round()
-        remove_latest(self._run, number)
+        try:
+            self._journal.next_round()
+        finally:
+            keep_latest(self._run, self._journal.round)
 
     def save_results(self) -> None:
         """Writes the syntheses, each cut back to the size asked for, and a contact sheet."""
@@ -161,7 +160,9 @@ class _SynthesisRun:
 
     def close(self) -> None:
         """Closes all files; the index gets its links."""
+        if failed():
+            return
         if self._record is not None:
             self._record.close()
-        self._report.close()
         self._index.finish()
+        self._report.close()

@@ -11,11 +11,13 @@ if not __package__:  # run as a script, from any folder
 
 from common import flags
 from common.quiet import import_tensorflow
+from reproductions.iccv_introspective.learned import check_learned
 from reproductions.iccv_introspective.options import parse_synthesis
 
 
 def main(options) -> None:
-    """Imports TensorFlow now that the learning run is found, and works."""
+    """Looks at the learning run, imports TensorFlow now that it is known to do, and works."""
+    check_learned(options)
     import_tensorflow()
     from reproductions.iccv_introspective.commands import synthesize_texture
 

@@ -8,7 +8,7 @@ from PIL import Image
 from common.errors import UserError
 from common.images import PICTURE_SUFFIXES, read_picture
 from common.originals import REPOSITORY, originals_dir
-from common.runs import check_writable
+from common.runs import check_writable, read_settings
 from reproductions.iccv_introspective.classes import check_texture
 
 #: The copy of the texture in a run's folder.
@@ -67,6 +67,18 @@ def texture_of(flags: argparse.Namespace) -> Image.Image:
     check_texture(flags.texture, picture, flags.patch_size)
     check_writable(flags.results_dir)
     return picture
+
+
+def texture_name(run: Path) -> str:
+    """The name of the texture that a run is on.
+
+    Raises:
+        UserError: it is no run of the scripts.
+    """
+    name = read_settings(run).get("texture")
+    if not isinstance(name, str):
+        raise UserError(f"{run} is no run of learn_texture.py or synthesize_texture.py")
+    return name
 
 
 def _scaled(picture: Image.Image, size: int | None) -> Image.Image:

@@ -13,6 +13,7 @@ from common.flags import (
     positive_float,
     positive_int,
     resolve,
+    seed,
 )
 from common.runs import read_settings
 from common.vgg19_layers import LAYERS
@@ -53,12 +54,6 @@ def _path(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("must not be empty")
     return str(Path(text).expanduser().absolute())
-
-
-def _seed(text: str) -> int:
-    if text.isdecimal() and int(text) < 2**32:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**32 - 1}, got {text!r}")
 
 
 def _add_output(parser: Parser) -> None:
@@ -143,7 +138,7 @@ def _add_rest(parser: Parser, presets: Mapping[str, Mapping], blur: int) -> None
         "--init", type=_path, metavar="FILE", help="start from this picture, scaled to fit"
     )
     own.add_argument(
-        "--random-seed", "--random_seed", type=_seed, help="of the start's noise; None: a new one"
+        "--random-seed", "--random_seed", type=seed, help="of the start's noise; None: a new one"
     )
     own.add_argument(
         "--blur",
