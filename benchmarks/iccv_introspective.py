@@ -14,8 +14,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 
-from benchmarks.machine import describe  # noqa: E402
-from benchmarks.multiscale import has_torch, measure  # noqa: E402
+from benchmarks.machine import describe, has_torch, measure  # noqa: E402
 
 _SUITE, _TORCH = "iccv_introspective_suite.py", "iccv_introspective_torch.py"
 #: Of the defaults: side of a patch, filters of the convolutions.

@@ -1,10 +1,13 @@
-"""What the machine can do at best."""
+"""What the machine can do at best, and measurements in processes of their own."""
 
+import json
 import os
 import platform
 import resource
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 GIB = 2**30
 
@@ -55,3 +58,17 @@ def time_calls(call: Callable[[], None], count: int) -> list[float]:
         call()
         seconds.append(time.perf_counter() - begin)
     return seconds
+
+
+def measure(python: str, script: str, *arguments) -> dict:
+    """Runs one measurement in a process of its own."""
+    command = [python, str(Path(__file__).with_name(script)), *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SystemExit(f"{script} failed:\n{run.stderr}")
+    return json.loads(run.stdout.strip().splitlines()[-1])
+
+
+def has_torch(python: str) -> bool:
+    """Whether that Python has PyTorch."""
+    return not subprocess.run([python, "-c", "import torch"], capture_output=True).returncode

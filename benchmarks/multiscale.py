@@ -4,9 +4,7 @@ python benchmarks/multiscale.py [--torch_python PYTHON]
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE.parent)
 
-from benchmarks.machine import describe  # noqa: E402
+from benchmarks.machine import describe, has_torch, measure  # noqa: E402
 from common.vgg19_layers import channels, convolutions  # noqa: E402
 
 #: Of the defaults: the layers pool1 and conv3_2.
@@ -39,20 +37,6 @@ def flop(side: int, octaves: int) -> float:
                 total += 2 * 2 * _GRAMS[name] ** 2 * pixels
         side = (side - 5) // 2 + 1
     return total
-
-
-def measure(python: str, script: str, *arguments) -> dict:
-    """Runs one measurement in a process of its own."""
-    command = [python, str(HERE / script), *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise SystemExit(f"{script} failed:\n{run.stderr}")
-    return json.loads(run.stdout.strip().splitlines()[-1])
-
-
-def has_torch(python: str) -> bool:
-    """Whether that Python has PyTorch."""
-    return not subprocess.run([python, "-c", "import torch"], capture_output=True).returncode
 
 
 def benchmark(side: int, octaves: int, evaluations: int, rounds: int, torch: str | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import written_whole
+from reproductions.iccv_introspective.hdf5 import writing
 from reproductions.iccv_introspective.stages import checkpoint_path
 
 
@@ -17,7 +18,8 @@ def save_checkpoint(model: keras.Model, run: Path, number: int) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    with written_whole(checkpoint_path(run, number)) as temporary:
+    path = checkpoint_path(run, number)
+    with written_whole(path) as temporary, writing(path):
         model.save_weights(temporary)
 
 

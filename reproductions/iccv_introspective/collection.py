@@ -26,7 +26,7 @@ class Collection:
         self._priors = [each.prior for each in classes]
         self._positives: list[np.ndarray] = []
         self._generations: list[np.ndarray] = []
-        self._in_memory: dict[int, tuple[int, np.ndarray]] = {}
+        self._in_memory: dict[int, tuple[tuple[int, int], np.ndarray]] = {}
         self.negatives = 0
         for label, each in enumerate(classes, start=1):
             count = max(images, len(each.images))
@@ -35,7 +35,7 @@ class Collection:
             self._positives.append(numbers)
             for i, number in enumerate(numbers):
                 # Equal pictures share a key, so that a batch holds them once.
-                key = -(label * 10**9 + i % len(each.images)) - 1
+                key = (label, i % len(each.images))
                 self._in_memory[int(number)] = key, pictures[i]
 
     def add_generation(self, images, names: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ class Collection:
             The pictures, uint8, (different pictures, height, width, 3), and the place of each of
             the batch among them, int32, (batch,).
         """
-        places: dict[int, int] = {}
+        places: dict[object, int] = {}
         pictures: list[np.ndarray] = []
         slots = np.empty(len(numbers), np.int32)
         for i, number in enumerate(map(int, numbers)):

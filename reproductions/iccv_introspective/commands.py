@@ -15,13 +15,9 @@ from reproductions.iccv_introspective.learn_run import learn
 from reproductions.iccv_introspective.network import check_network
 from reproductions.iccv_introspective.options import own_flags, settings_of
 from reproductions.iccv_introspective.run_folder import new_run
-from reproductions.iccv_introspective.settings import (
-    LearningSettings,
-    StageSettings,
-    check_settings,
-)
+from reproductions.iccv_introspective.settings import LearningSettings, StageSettings
 from reproductions.iccv_introspective.synthesis_run import synthesize
-from reproductions.iccv_introspective.textures import TEXTURE, texture_name
+from reproductions.iccv_introspective.textures import TEXTURE, find_texture, texture_name
 
 
 def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
@@ -35,7 +31,6 @@ def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
         UserError: see `learn`.
     """
     settings = settings_of(flags, LearningSettings)
-    check_settings(settings)
     check_network(settings.network)
     name = Path(flags.texture).stem if flags.resume is None else texture_name(flags.resume)
     texture = texture_class(name, picture, settings.patch_size, flags.resample)
@@ -45,6 +40,9 @@ def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
         save_picture(np.asarray(picture), run / TEXTURE)
     print(f"the run is {run}", flush=True)
     facts = _facts(flags, name)
+    if flags.resume is None:
+        facts["source"] = str(find_texture(flags.texture).absolute())
+        print(f"learning {facts['source']}")
     learn(run, [texture], settings, flags.rounds, flags.save_interval, flags.comment, facts)
 
 

@@ -100,7 +100,7 @@ class Journal:
         self._replayed += 1
         self.restored = {}
         if self._asked or time.monotonic() - self._saved_at >= self._interval:
-            self._save(arrays())
+            self._save(self.round, self._numbers, arrays())
         if self._asked:
             raise Stopped
 
@@ -111,13 +111,15 @@ class Journal:
             UserError: the state cannot be written.
             Stopped: the user asked for it; the state is saved.
         """
+        self._save(self.round + 1, [], {})
         self.round += 1
         self._numbers, self._replayed, self.restored = [], 0, {}
-        self._save({})
         if self._asked:
             raise Stopped
 
-    def _save(self, arrays: Mapping[str, np.ndarray]) -> None:
-        numbers = np.array(self._numbers, np.float64).reshape(-1, 2)
-        save_state(self._folder, round=self.round, numbers=numbers, **arrays)
+    def _save(
+        self, number: int, made: list[tuple[float, float]], arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        numbers = np.array(made, np.float64).reshape(-1, 2)
+        save_state(self._folder, round=number, numbers=numbers, **arrays)
         self._saved_at = time.monotonic()

@@ -1,5 +1,6 @@
 """A learning run: rounds of learning and synthesis (the paper's synthesis-by-classification)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -155,15 +156,14 @@ class _LearningRun:
         """Makes one round, or what is left of it."""
         at, number = self._settings, self._journal.round
         names = synthesis_names(at.images, number)
-        batches = -(-at.images // at.batch_size)
         self._record = RoundFile(
             self._run / DATA / round_path(number),
             number,
-            at.epochs,
-            -(-at.epochs // at.evaluate_every),
-            batches,
-            self._picture,
-            self._longest,
+            epochs=at.epochs,
+            evaluations=math.ceil(at.epochs / at.evaluate_every),
+            batches=math.ceil(at.images / at.batch_size),
+            picture=self._picture,
+            longest_name=self._longest,
         )
         self._index.begin_round()
         attributes = self._learning.round(number, self._record)

@@ -1,4 +1,4 @@
-"""What a learning run keeps in `run.json` about what it learns."""
+"""`run.json`: what makes a run what it is."""
 
 import argparse
 import dataclasses
@@ -13,32 +13,36 @@ from reproductions.iccv_introspective.stages import stages
 from reproductions.iccv_introspective.textures import texture_name
 
 
+def note_run(run: Path, own: Mapping[str, object], facts: Mapping[str, object]) -> None:
+    """Writes `run.json`, or checks that a run that goes on is what it was.
+
+    Args:
+        run: the run's folder.
+        own: what makes the run what it is: plain values that must not change.
+        facts: more entries, e.g. the command.
+
+    Raises:
+        UserError: something changed; the file is damaged or cannot be written.
+    """
+    before = read_settings(run) if (run / SETTINGS).exists() else {}
+    for name, value in own.items():
+        if before.get(name, value) != value:
+            raise UserError(f"the run {run} was begun with other {name}: {before[name]}")
+    write_settings(run, {**before, **facts, **own, "versions": versions()})
+
+
 def note_learning(
     run: Path,
     settings: LearningSettings,
     classes: Sequence[ImageClass],
     facts: Mapping[str, object],
 ) -> None:
-    """Writes `run.json`, or checks that a run that goes on has the same settings and classes.
-
-    Args:
-        run: the run's folder.
-        settings: the constants.
-        classes: what is learned.
-        facts: more entries, e.g. the command.
-
-    Raises:
-        UserError: the settings or classes differ; the file is damaged or cannot be written.
-    """
+    """Notes what a learning run learns, see `note_run`."""
     own = {
         "settings": dataclasses.asdict(settings),
         "classes": [{"name": each.name, "prior": each.prior} for each in classes],
     }
-    before = read_settings(run) if (run / SETTINGS).exists() else {}
-    for name, value in own.items():
-        if before.get(name, value) != value:
-            raise UserError(f"the run {run} was begun with other {name}: {before[name]}")
-    write_settings(run, {**before, **facts, **own, "versions": versions()})
+    note_run(run, own, facts)
 
 
 def read_learning(run: Path) -> tuple[LearningSettings, list[float]]:
@@ -51,7 +55,8 @@ def read_learning(run: Path) -> tuple[LearningSettings, list[float]]:
     try:
         settings = LearningSettings(**saved["settings"])
         for field in dataclasses.fields(settings):
-            if type(getattr(settings, field.name)) is not type(field.default):
+            kinds = (int, float) if type(field.default) is float else type(field.default)
+            if not isinstance(getattr(settings, field.name), kinds):
                 raise TypeError(field.name)
         return settings, [float(each["prior"]) for each in saved["classes"]]
     except (KeyError, TypeError, ValueError) as error:

@@ -57,7 +57,7 @@ class Learning:
         """
         at, made, evaluations = self._settings, 0, 0
         size = learning_set_size(at.batch_size, at.max_batches, self._collection.negatives)
-        batches = -(-size // at.batch_size)
+        batches = math.ceil(size / at.batch_size)
         self._report.begin(number, "learning", at.epochs * batches * at.retain_factor)
         for epoch in range(at.epochs):
             drawn = self._collection.draw(
@@ -69,7 +69,7 @@ class Learning:
                 loss, accuracy = self._evaluation((number, epoch), record, evaluations, made)
                 evaluations += 1
                 if loss <= at.learning_stop and epoch >= at.first_stop:
-                    return {"learning/early_stopping": {"step": made, "accuracy": accuracy}}
+                    return {"learning/early_stopping": {"step": made - 1, "accuracy": accuracy}}
         return {}
 
     def _epoch(self, drawn: TrainingSet, place: tuple, record: RoundFile, group: str, made: int):

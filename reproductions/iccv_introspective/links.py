@@ -40,5 +40,8 @@ def link_run(learned: Path, run: Path) -> None:
     if is_running(learned):
         return
     path = learned / DATA / INDEX
-    with contextlib.suppress(OSError), h5py.File(path, "r+", locking=False) as file:
+    with (
+        contextlib.suppress(OSError, RuntimeError, KeyError),
+        h5py.File(path, "r+", locking=False) as file,
+    ):
         link_syntheses(file, [run])

@@ -10,7 +10,7 @@ from common.layers import LeakyReLU
 from reproductions.iccv_introspective.settings import LearningSettings
 
 
-def dcgan(patch: int, channels: int, logits: int, filters: int, seed: int) -> keras.Model:
+def dcgan(patch: int, logits: int, filters: int) -> keras.Model:
     """The discriminator of DCGAN (Radford et al., arXiv 1511.06434), as the paper uses it.
 
     Four 5x5 convolutions of stride 2 with `filters`, 2, 4 and 8 times `filters`, leaky ReLU 0.2,
@@ -18,41 +18,35 @@ def dcgan(patch: int, channels: int, logits: int, filters: int, seed: int) -> ke
 
     Args:
         patch: side of the input, in pixels.
-        channels: of the input.
         logits: number of classes, the negatives included.
         filters: of the first convolution (DCGAN's df_dim).
-        seed: of the initial weights.
 
     Returns:
-        A model from patches (count, patch, patch, channels), [-1, 1], to logits (count, logits).
+        A model from patches (count, patch, patch, 3), [-1, 1], to logits (count, logits).
     """
-    return _convolutions(patch, channels, logits, [filters * 2**i for i in range(4)], seed)
+    return _convolutions(patch, logits, [filters * 2**i for i in range(4)])
 
 
-def small(patch: int, channels: int, logits: int, filters: int, seed: int) -> keras.Model:
-    """DCGAN's first three convolutions: an eighth of the work, for trials and quick settings.
+def small(patch: int, logits: int, filters: int) -> keras.Model:
+    """DCGAN without its last convolution: two thirds of the work, a quarter of the weights.
 
     Arguments and result as those of `dcgan`.
     """
-    return _convolutions(patch, channels, logits, [filters * 2**i for i in range(3)], seed)
+    return _convolutions(patch, logits, [filters * 2**i for i in range(3)])
 
 
-def _convolutions(
-    patch: int, channels: int, logits: int, widths: list[int], seed: int
-) -> keras.Model:
-    keras.utils.set_random_seed(seed)
-    truncated = keras.initializers.TruncatedNormal
-    images = keras.Input((patch, patch, channels), name="patches")
+def _convolutions(patch: int, logits: int, widths: list[int]) -> keras.Model:
+    images = keras.Input((patch, patch, 3), name="patches")
     x = images
     for number, width in enumerate(widths):
-        kernel = truncated(stddev=0.02, seed=seed + number)
+        kernel = keras.initializers.TruncatedNormal(stddev=0.02)
         x = layers.Conv2D(
             width, 5, 2, padding="same", kernel_initializer=kernel, name=f"conv{number}"
         )(x)
         if number:
             x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{number}")(x)
         x = LeakyReLU(0.2, name=f"lrelu{number}")(x)
-    normal = keras.initializers.RandomNormal(stddev=0.02, seed=seed + len(widths))
+    normal = keras.initializers.RandomNormal(stddev=0.02)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(logits, kernel_initializer=normal, name="logits")(x)
     return keras.Model(images, x)
@@ -61,21 +55,20 @@ def _convolutions(
 NETWORKS: dict[str, Callable[..., keras.Model]] = {"dcgan": dcgan, "small": small}
 
 
-def build(settings: LearningSettings, classes: int, channels: int = 3) -> keras.Model:
+def build(settings: LearningSettings, classes: int) -> keras.Model:
     """The discriminator of a run: a logit for the negatives and one for each class.
 
     Args:
         settings: with `network`, `patch_size`, `filters` and `random_seed`.
         classes: how many, without the negatives.
-        channels: of the pictures.
 
     Raises:
-        UserError: there is no network of that name, or it cannot take such patches.
+        UserError: there is no network of that name.
     """
     check_network(settings.network)
-    return NETWORKS[settings.network](
-        settings.patch_size, channels, classes + 1, settings.filters, settings.random_seed
-    )
+    # The initial weights, whatever the network is.
+    keras.utils.set_random_seed(settings.random_seed)
+    return NETWORKS[settings.network](settings.patch_size, classes + 1, settings.filters)
 
 
 def check_network(name: str) -> None:

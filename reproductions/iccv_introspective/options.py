@@ -113,6 +113,8 @@ def _parse(
         return settings["flags"]
 
     resumed = None
+    if given.resume is not None and getattr(given, "run", None) is not None:
+        parser.error("--run and --resume exclude each other: a run that goes on has its own")
     if given.resume is not None:
         texture = Path(given.texture).stem if given.texture else "*"
         resumed = find_run(given.results_dir, kind, texture, given.resume)
@@ -139,6 +141,8 @@ def parse_learning(argv: Sequence[str]) -> argparse.Namespace:
     flags = _parse(parser, argv, LEARNING_PRESETS, LEARNING_MAY_CHANGE, "learn")
     if flags.patch_size % 2:
         parser.error(f"argument --patch_size: must be even, got {flags.patch_size}")
+    if flags.batch_size * min(flags.max_batches, flags.evaluation_batches) < 2:
+        parser.error("--batch_size 1: an epoch and an evaluation need two pictures at least")
     return flags
 
 

@@ -26,7 +26,7 @@ class Row(NamedTuple):
         phase: `learning`, `evaluation` or `synthesis`.
         number: of the epoch or of the batch.
         steps: made in it.
-        first_loss: of the first step.
+        first_loss: of the first step; of an evaluation: the mean.
         loss: of the last step of a synthesis; the mean over the steps otherwise.
         accuracy: mean over the steps; nan for a synthesis.
         seconds: since the run began.

@@ -105,7 +105,7 @@ class RoundFile:
         with (
             written_whole(self.path) as temporary,
             writing(self.path),
-            h5py.File(temporary, "w") as final,
+            h5py.File(temporary, "w", libver="latest") as final,
         ):
             self._root.visititems(lambda _, item: _copy(item, final))
             for group, values in attributes.items():

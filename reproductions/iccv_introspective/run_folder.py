@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import fcntl
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,8 @@ def title(run: Path) -> str:
 def runs_of(results: str | Path, kind: str, texture: str) -> list[Path]:
     """All runs of a kind on a texture (`*`: on any), oldest first."""
     found = []
-    for settings in Path(results).glob(f"{experiment(kind, texture)}/*/{SETTINGS}"):
+    name = experiment(kind, texture if texture == "*" else glob.escape(texture))
+    for settings in Path(results).glob(f"{name}/*/{SETTINGS}"):
         with contextlib.suppress(ValueError):
             found.append((*_date(settings.parent), settings.parent))
     return [run for *_, run in sorted(found)]
@@ -113,17 +115,20 @@ def running(run: Path) -> Iterator[None]:
     Raises:
         UserError: a process is at work on the run, or the file cannot be written.
     """
-    for lock in run.glob("running.*"):
-        if _held(lock):
-            raise UserError(f"process {lock.suffix[1:]} is at work on the run {run}")
-        lock.unlink(missing_ok=True)
     path = run / f"running.{os.getpid()}"
     try:
         file = open(path, "w")  # noqa: SIM115
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"process {os.getpid()} is at work on the run {run}") from None
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        # Only now, or two processes that begin together would not see each other.
+        for lock in set(run.glob("running.*")) - {path}:
+            if _held(lock):
+                raise UserError(f"process {lock.suffix[1:]} is at work on the run {run}")
+            lock.unlink(missing_ok=True)
         yield
     finally:
         path.unlink(missing_ok=True)

@@ -38,6 +38,7 @@ def save_sheet(
     Raises:
         UserError: the file cannot be written.
     """
+    sources = sources[: columns * rows // 2]
     room = columns * rows - len(sources)
     later = [snapshot(number) for number in chosen_rounds(last, room)]
     pictures = [*sources, *(picture for picture in later if picture is not None)]

@@ -23,7 +23,7 @@ def saved_rounds(run: Path) -> list[int]:
     names = [_NAME.fullmatch(path.name) for path in (run / CHECKPOINTS).glob("*")]
     rounds = sorted(int(name[1]) for name in names if name)
     if not rounds:
-        raise UserError(f"the run {run} has no checkpoints: it ended in its first round")
+        raise UserError(f"the run {run} has no checkpoints: no round of it has finished learning")
     missing = sorted(set(range(rounds[-1])) - set(rounds))
     if missing:
         raise UserError(f"checkpoints of rounds {missing} are missing in {run / CHECKPOINTS}")

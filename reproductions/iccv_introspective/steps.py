@@ -23,14 +23,18 @@ def cross_entropy(logits, labels):
 class Steps:
     """The three steps of a discriminator.
 
+    On a CPU TensorFlow is told to be deterministic, for the whole process: the gradient of
+    crop_and_resize adds up in any order otherwise, and no two runs agree. (For a GPU it has no
+    deterministic one.)
+
     Args:
         model: from patches to logits, with an input of known size.
         learning_rate: of SGD.
     """
 
     def __init__(self, model: keras.Model, learning_rate: float):
-        # The gradient of crop_and_resize adds up in any order otherwise, and no two runs agree.
-        tf.config.experimental.enable_op_determinism()
+        if not tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.enable_op_determinism()
         self._model = model
         self._patch, channels = model.input_shape[1], model.input_shape[-1]
         self._optimizer = keras.optimizers.SGD(learning_rate)
@@ -44,13 +48,9 @@ class Steps:
         loaded = (tf.TensorSpec(pictures, tf.uint8), *where)
         images = (tf.TensorSpec(pictures, tf.float32),) * 3
         number = tf.TensorSpec([], tf.float32)
-        compiled = lambda f, *s: tf.function(f, input_signature=s, autograph=False)  # noqa: E731
-        self.learn = compiled(self._learn, *loaded)
-        self.evaluate = compiled(self._evaluate, *loaded)
-        self.synthesize = compiled(self._synthesize, *images, *where, *(number,) * 3)
-
-    def _patches(self, pictures, picture, boxes):
-        return extract(pictures, boxes, picture, self._patch)
+        self.learn = _compiled(self._learn, *loaded)
+        self.evaluate = _compiled(self._evaluate, *loaded)
+        self.synthesize = _compiled(self._synthesize, *images, *where, *(number,) * 3)
 
     def _learn(self, pictures, picture, boxes, labels):
         """One step of SGD on the mean cross entropy, with the statistics of the batch.
@@ -105,6 +105,10 @@ class Steps:
         rate = rate * ops.sqrt(1 - BETA2**step) / (1 - beta1**step)
         images = images - rate * mean / (ops.sqrt(square) + EPSILON)
         return loss, ops.clip(images, -1, 1), mean, square
+
+
+def _compiled(function, *signature):
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def _accuracy(logits, labels):

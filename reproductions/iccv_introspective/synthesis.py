@@ -71,16 +71,16 @@ class Synthesis:
             The attributes of `synthesis/batch/{b}/early_stopping` of the batches that stopped.
         """
         size, stops = self._settings.batch_size, {}
-        batches = -(-len(syntheses.images) // size)
+        batches = math.ceil(len(syntheses.images) / size)
         self._report.begin(number, "synthesis", batches * self._settings.synthesis_steps)
         restored = self._restored(syntheses.images)
         for batch in range(batches):
             part = slice(batch * size, (batch + 1) * size)
             group = f"synthesis/batch/{batch}"
             moments = restored["moments"] if restored.get("batch") == batch else None
-            loss, made = self._batch(number, batch, syntheses, part, moments, record)
+            loss, step = self._batch(number, batch, syntheses, part, moments, record)
             if loss <= self._settings.synthesis_stop:
-                stops[f"{group}/early_stopping"] = {"step": made, "loss": loss}
+                stops[f"{group}/early_stopping"] = {"step": step, "loss": loss}
             record.add(
                 f"{group}/synthesized",
                 images=to_bytes(syntheses.images[part]),
@@ -114,7 +114,7 @@ class Synthesis:
         """Moves one batch; Adam begins anew for each.
 
         Returns:
-            The last loss and how many steps were made.
+            The last loss and the number of its step, from 0.
         """
         at, labels = self._settings, syntheses.labels[part]
         images = tf.constant(syntheses.images[part])
@@ -163,4 +163,4 @@ class Synthesis:
                 break
         syntheses.images[part] = images
         self._report.batch(number, batch)
-        return loss, step + 1
+        return loss, step

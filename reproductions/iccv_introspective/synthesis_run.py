@@ -1,13 +1,14 @@
 """A synthesis run: new pictures from noise, through all saved stages of a learning run."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from common.images import save_picture
-from common.runs import SETTINGS, read_settings, versions, write_settings
+from common.runs import SETTINGS, read_settings
 from reproductions.iccv_introspective.checkpoints import load_checkpoint
 from reproductions.iccv_introspective.classes import cut_back, expanded_size
 from reproductions.iccv_introspective.collection import synthesis_names
@@ -17,7 +18,7 @@ from reproductions.iccv_introspective.hdf5 import failed
 from reproductions.iccv_introspective.index import Index, round_path
 from reproductions.iccv_introspective.journal import Journal, Stopped
 from reproductions.iccv_introspective.latest import keep_latest, load_latest, save_latest
-from reproductions.iccv_introspective.learned import read_learning
+from reproductions.iccv_introspective.learned import note_run, read_learning
 from reproductions.iccv_introspective.links import link_run
 from reproductions.iccv_introspective.network import build
 from reproductions.iccv_introspective.pixels import to_bytes
@@ -55,25 +56,30 @@ def synthesize(
         save_interval: seconds between two saves of the state inside a stage.
         facts: more entries for `run.json`, e.g. the command.
 
+    Where the user ends the run, its pictures are those of the last step.
+
     Raises:
         UserError: a learning run without the stages asked for, another process at work on the
             run, a damaged state or checkpoint, a file that cannot be written.
     """
-    before = read_settings(run) if (run / SETTINGS).exists() else {}
-    # A run that goes on uses as many stages as it began with.
-    count = stages(learned, before.get("stages", 0) - 1 if "stages" in before else last_round)
+    learned = learned.absolute()
+    if (run / SETTINGS).exists():
+        # A run that goes on uses as many stages as it began with.
+        last_round = read_settings(run).get("stages", 0) - 1
+    count = stages(learned, last_round)
     learning = read_learning(learned)
     make_folders(run, DATA, SNAPSHOTS, SYNTHESES)
     with running(run), Journal(run, save_interval) as journal:
         own = {"learned": str(learned), "stages": count, "settings": dataclasses.asdict(settings)}
-        write_settings(run, {**before, **(facts or {}), **own, "versions": versions()})
+        note_run(run, own, facts or {})
         work = _SynthesisRun(run, learned, learning, settings, count, journal)
         try:
-            while journal.round < count:
-                work.stage()
+            try:
+                while journal.round < count:
+                    work.stage()
+            except Stopped:
+                print(f"ended, {journal.round} of {count} stages are done; the state is saved")
             work.save_results()
-        except Stopped:
-            print(f"ended in stage {journal.round}; its state is saved")
         finally:
             work.close()
     link_run(learned, run)
@@ -90,7 +96,7 @@ class _SynthesisRun:
         journal: Journal,
     ):
         self._run, self._learned, self._settings = run, learned, settings
-        self._journal, self._stages = journal, count
+        self._journal = journal
         constants, priors = learning
         self._patch = constants.patch_size
         width, height = expanded_size(settings.width, settings.height, self._patch)
@@ -130,11 +136,11 @@ class _SynthesisRun:
         self._record = RoundFile(
             self._run / DATA / round_path(number),
             number,
-            0,
-            0,
-            -(-at.number_to_synthesize // at.batch_size),
-            self._picture,
-            len(self._names[-1]),
+            epochs=0,
+            evaluations=0,
+            batches=math.ceil(at.number_to_synthesize / at.batch_size),
+            picture=self._picture,
+            longest_name=len(self._names[-1]),
         )
         self._index.begin_round()
         self._record.finish(self._synthesis.round(number, self._syntheses, self._record))
@@ -155,7 +161,8 @@ class _SynthesisRun:
             path = self._run / SYNTHESES / f"class{label}_{name}.png"
             save_picture(cut_back(picture, self._patch), path)
         snapshot = snapshot_reader(self._run / SNAPSHOTS, self._patch)
-        save_sheet(self._run, [], self._stages - 1, snapshot)
+        if self._journal.round:
+            save_sheet(self._run, [], self._journal.round - 1, snapshot)
         print(f"{len(results)} syntheses are in {self._run / SYNTHESES}")
 
     def close(self) -> None:

@@ -185,7 +185,7 @@ def test_no_run_to_go_on_with(refused, run):
 
 @pytest.mark.parametrize("batches", ["max_batches", "evaluation_batches"])
 def test_batches_that_cannot_hold_a_positive_and_a_negative(refused, batches):
-    line = refused("a.png", *SMALL, "--batch_size", 1, f"--{batches}", 1)
+    line = refused("a.png", *SMALL, "--batch_size", 1, f"--{batches}", 1, status=2)
     assert "need two pictures" in line
 
 

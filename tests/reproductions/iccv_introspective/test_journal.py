@@ -195,3 +195,14 @@ def test_ctrl_c_is_given_back(tmp_path):
         raise RuntimeError
     after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert after == before
+
+
+def test_a_state_that_cannot_be_saved_leaves_the_round_as_it_was(tmp_path, monkeypatch):
+    def full(*args, **arrays):
+        raise UserError("no space left")
+
+    journal = Journal(tmp_path, FOREVER)
+    monkeypatch.setattr(module, "save_state", full)
+    with pytest.raises(UserError):
+        journal.next_round()
+    assert journal.round == 0

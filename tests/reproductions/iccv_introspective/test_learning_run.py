@@ -88,6 +88,7 @@ def test_it_ends_well_and_says_what_happens(learned):
     assert learned.ended.status == 0
     lines = learned.ended.out.splitlines()
     assert lines[0] == f"the run is results/learn_a_texture/{learned.run.name}"
+    assert lines.pop(1) == f"learning {learned.folder / 'a.png'}"
     assert [line.split(":")[0] for line in lines[1:]] == ["round 0", "round 1", "round 2"]
     assert f"{EPOCHS * BATCHES[2]} learning steps, loss " in lines[3]
     assert f"{STEPS}+{STEPS} synthesis steps, loss " in lines[3]
@@ -363,12 +364,12 @@ def test_stopping_early(learn):
     found, batches = round_file(run, 0), BATCHES[0]
     assert {name.split("/")[2] for name in found if "learning/epoch/" in name} == set("0123")
     accuracy = found["learning/evaluation_stats/accuracy"][-1]
-    assert found["learning/early_stopping@step"] == 4 * batches
+    assert found["learning/early_stopping@step"] == 4 * batches - 1
     assert found["learning/early_stopping@accuracy"] == accuracy
     for batch in range(2):
         [loss] = found[f"synthesis/batch/{batch}/stats/loss"]
         assert found[f"synthesis/batch/{batch}/early_stopping@loss"] == loss
-        assert found[f"synthesis/batch/{batch}/early_stopping@step"] == 1
+        assert found[f"synthesis/batch/{batch}/early_stopping@step"] == 0
 
 
 def test_a_texture_of_one_patch_is_not_expanded(tmp_path, monkeypatch, capfd):

@@ -111,8 +111,8 @@ def test_there_is_a_logit_for_the_negatives_and_for_each_class():
 
 
 def test_filters_and_size_of_patches_are_settings():
-    model = build(tiny(filters=3, patch_size=32), 1, channels=1)
-    assert model.input_shape == (None, 32, 32, 1)
+    model = build(tiny(filters=3, patch_size=32), 1)
+    assert model.input_shape == (None, 32, 32, 3)
     assert [layer.filters for layer in of_kind(model, keras.layers.Conv2D)] == [3, 6, 12, 24]
 
 
@@ -133,6 +133,12 @@ def test_the_same_seed_gives_the_same_weights(name):
             assert (a != c).mean() > 0.9
 
 
+def test_neighbouring_seeds_share_no_weights():
+    one, other = (build(tiny(random_seed=seed), 1).get_weights() for seed in (0, 1))
+    values = [{*np.concatenate([w.ravel() for w in each if w.ndim > 1])} for each in (one, other)]
+    assert len(values[0] & values[1]) < 0.05 * len(values[0])
+
+
 def test_no_two_layers_begin_with_the_same_numbers():
     kernels = [weight.ravel()[:50] for weight in build(tiny(), 1).get_weights() if weight.ndim == 4]
     for i, one in enumerate(kernels):
@@ -150,15 +156,15 @@ def test_an_unknown_network_is_refused_with_the_names_there_are():
 def test_a_network_that_is_added_is_used(monkeypatch):
     asked = []
 
-    def linear(patch, channels, logits, filters, seed):
-        asked.append((patch, channels, logits, filters, seed))
-        inputs = keras.Input((patch, patch, channels))
+    def linear(patch, logits, filters):
+        asked.append((patch, logits, filters))
+        inputs = keras.Input((patch, patch, 3))
         return keras.Model(inputs, keras.layers.Dense(logits)(keras.layers.Flatten()(inputs)))
 
     monkeypatch.setitem(network.NETWORKS, "linear", linear)
     check_network("linear")
     settings = tiny(network="linear", filters=7, random_seed=5)
-    model = build(settings, 3, channels=2)
-    assert asked == [(16, 2, 4, 7, 5)]
+    model = build(settings, 3)
+    assert asked == [(16, 4, 7)]
     assert model.output_shape == (None, 4)
     assert len(model.layers) == 3

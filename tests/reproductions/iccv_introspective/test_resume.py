@@ -10,8 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from common.runs import load_state
-from reproductions.iccv_introspective import learn_run
+from reproductions.iccv_introspective import journal, learn_run
 from reproductions.iccv_introspective.journal import Journal
 from reproductions.iccv_introspective.options import parse_learning
 from reproductions.iccv_introspective.run_folder import running
@@ -384,3 +385,31 @@ def test_a_run_of_the_other_script(tmp_path, monkeypatch, capfd):
     ):
         ended = call(script, ["--resume", run], monkeypatch, capfd)
         assert ended.status == 1 and f"{run} is no run of {script}.py" in ended.error
+
+
+def test_a_state_that_cannot_be_saved_at_the_end_of_a_round(tmp_path, monkeypatch, capfd):
+    """The pictures that the saved state goes on from are still there."""
+    monkeypatch.chdir(tmp_path)
+    copied(unbroken().run, tmp_path)
+    write = journal.save_state
+
+    def full(folder, **arrays):
+        if arrays["round"] == 5:
+            raise UserError("no space left")
+        write(folder, **arrays)
+
+    monkeypatch.setattr(journal, "save_state", full)
+    ended = call("learn_texture", ["--resume", "latest", "--rounds", 5], monkeypatch, capfd)
+    assert ended.status == 1 and "no space left" in ended.err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    ended = call("learn_texture", ["--resume", "latest", "--rounds", 5], monkeypatch, capfd)
+    assert ended.status == 0, ended.err
+    assert len(list(only_run(tmp_path).glob("checkpoints/*"))) == 5
+
+
+def test_a_name_with_brackets(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    write_texture(tmp_path / "a[1].png")
+    for argv in (["a[1].png", *SMALL, "--rounds", 1], ["a[1].png", "--resume", "latest"]):
+        assert call("learn_texture", argv, monkeypatch, capfd).status == 0

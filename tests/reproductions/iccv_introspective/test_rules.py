@@ -270,7 +270,7 @@ def test_learning_stops_from_the_third_epoch_on_only(run, every, stops_in):
     script = Script(evaluate=lambda *_: (0.0, 1.0), evaluation_batches=2)
     attributes, _ = learn(run, script, **tiny(epochs=9, evaluate_every=every))
     assert len(script.of_kind("learn")) == 4 * (stops_in + 1)
-    assert attributes["learning/early_stopping"]["step"] == 4 * (stops_in + 1)
+    assert attributes["learning/early_stopping"]["step"] == 4 * (stops_in + 1) - 1
     assert [row.number for row in read_losses(run[0]) if row.phase == "evaluation"][-1] == stops_in
 
 
@@ -341,10 +341,10 @@ def test_each_batch_stops_at_its_first_small_loss(run, last):
     start, syntheses, attributes, file = synthesize(run, script, per_step=lambda _: 5)
     assert [call[6] for call in script.of_kind("synthesize")] == [1, 2, 3, 4, 5, 6, 7, 1, 2, 3]
     assert attributes == {
-        "synthesis/batch/0/early_stopping": {"step": 7, "loss": last},
-        "synthesis/batch/1/early_stopping": {"step": 3, "loss": last},
+        "synthesis/batch/0/early_stopping": {"step": 6, "loss": last},
+        "synthesis/batch/1/early_stopping": {"step": 2, "loss": last},
     }
-    assert dict(file["synthesis/batch/1/early_stopping"].attrs) == {"step": 3, "loss": last}
+    assert dict(file["synthesis/batch/1/early_stopping"].attrs) == {"step": 2, "loss": last}
     assert file["synthesis/batch/0/stats/loss"][:].tolist() == [0.7] * 6 + [last]
     # The step that had the small loss is made: 7 and 3 steps of 0.001.
     np.testing.assert_allclose(syntheses.images[:100], start[:100] + 0.007, atol=1e-6)

@@ -1,7 +1,9 @@
 """Small synthesis runs: what they leave in their folders, and their links from learning runs."""
 
 import json
+import os
 import shutil
+import signal
 
 import h5py
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from reproductions.iccv_introspective.draws import Draw, generator, noise
+from reproductions.iccv_introspective.journal import Journal
 from tests.reproductions.iccv_introspective.commands import (
     PATCH,
     ROOT,
@@ -228,6 +231,44 @@ def test_resuming_uses_the_stages_that_there_were(script, learned, tmp_path):
     script("--resume", "latest")
     assert not (run / "data" / "round_1.h5").exists()
     assert_same(contents(run, 1, learning=False), before)
+
+
+def test_ending_it_leaves_what_there_is(script, tmp_path, monkeypatch):
+    """In its first step, and in its very last."""
+    made = len(unbroken_steps(script, tmp_path, monkeypatch))
+    for last in (1, made):
+        steps = unbroken_steps(script, tmp_path, monkeypatch, last)
+        run = only_run(tmp_path, "synthesize")
+        assert len(steps) == last
+        assert len(list((run / "syntheses").iterdir())) == COUNT
+        script("--resume", "latest")
+        assert_same(contents(run, 1, learning=False), contents(tmp_path / "whole", 1, False))
+        shutil.rmtree(run)
+
+
+def unbroken_steps(script, folder, monkeypatch, last=None):
+    """Makes a run of one stage, in which Ctrl-C is pressed in step `last`; gives its steps."""
+    noted, note = [], Journal.note
+
+    def press(self, numbers, arrays):
+        noted.append(numbers)
+        if len(noted) == last:
+            os.kill(os.getpid(), signal.SIGINT)
+        note(self, numbers, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "note", press)
+        script("a.png", *SYNTHESIS, "--last_round", 0)
+    if last is None:
+        only_run(folder, "synthesize").rename(folder / "whole")
+    return noted
+
+
+def test_going_on_from_another_folder(script, tmp_path, monkeypatch):
+    script("a.png", *SYNTHESIS, "--last_round", 0)
+    run = only_run(tmp_path, "synthesize").absolute()
+    monkeypatch.chdir("/")
+    script("--resume", run)
 
 
 @pytest.mark.slow
