@@ -7,10 +7,15 @@ BIN := $(VENV)/bin
 
 SYNTHESIZE := $(BIN)/python reproductions/multiscale/synthesize.py --preset quick --output-dir results/demo
 
+INTROSPECTIVE := $(BIN)/python reproductions/iccv_introspective
+
 demo: $(VENV)/.installed
 	$(SYNTHESIZE) --source datasets/textures/pebbles.png --output-prefix pebbles
 	$(SYNTHESIZE) --source datasets/textures/tomatoes.png --output-prefix tomatoes
-	@echo "Look at sheet.png (source, start, result) and tiled.png in the folders of results/demo"
+	$(INTROSPECTIVE)/learn_texture.py bricks.png --preset quick --rounds 25 --results_dir results/demo
+	$(INTROSPECTIVE)/synthesize_texture.py bricks.png --preset quick --run latest --results_dir results/demo
+	@echo "Look at sheet.png in the folders of results/demo: source, start and result of multiscale"
+	@echo "synthesis (tiled.png: repeated); how introspective learning and synthesis went on"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
@@ -22,6 +27,8 @@ lint: $(VENV)/.installed-dev
 # PyTorch is only what the benchmarks compare with.
 benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/multiscale.py
+	$(BIN)/python benchmarks/iccv_introspective.py
+	$(BIN)/python benchmarks/iccv_introspective.py --memory
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or later is needed')"

@@ -260,7 +260,7 @@ def test_learning_stops_at_an_evaluation_of_small_loss(run):
     # Epochs 0 to 10.
     assert len(script.of_kind("learn")) == 44 and script.order()[-1] == ("evaluate", 10)
     stop = attributes["learning/early_stopping"]
-    assert stop["step"] == 44 and stop["accuracy"] == pytest.approx(0.92)
+    assert stop["step"] == 43 and stop["accuracy"] == pytest.approx(0.92)
     assert dict(file["learning/early_stopping"].attrs) == pytest.approx(stop)
     assert len(file["learning/epoch"]) == 11 and len(file["learning/evaluation"]) == 3
 
