@@ -186,7 +186,6 @@ class _LearningRun:
         for picture, name in zip(generation[:shown], names, strict=False):
             save_picture(picture, self._run / SNAPSHOTS / f"{name}.png")
         patch = self._settings.patch_size
-
         snapshot = snapshot_reader(self._run / SNAPSHOTS, patch)
         sources = [cut_back(each.images[0], patch) for each in self._classes]
         save_sheet(self._run, sources, number, snapshot)
