@@ -8,14 +8,9 @@ import h5py
 import numpy as np
 
 from reproductions.iccv_introspective.hdf5 import writing
-from reproductions.iccv_introspective.round_file import text_type
+from reproductions.iccv_introspective.round_file import round_path, text_type
 
 INDEX = "index.h5"
-
-
-def round_path(number: int) -> str:
-    """The file name of a round."""
-    return f"round_{number}.h5"
 
 
 class Index:

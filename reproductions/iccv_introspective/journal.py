@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.runs import load_state, save_state
+from common.runs import STATE, load_state, save_state
+from reproductions.iccv_introspective.round_file import round_path
+from reproductions.iccv_introspective.run_folder import DATA
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -31,7 +33,7 @@ class Journal:
         restored: the arrays of the state, or an empty mapping.
 
     Raises:
-        UserError: the state is damaged.
+        UserError: the state is damaged, or missing though the run has come further than round 0.
     """
 
     def __init__(self, folder: Path, interval: float):
@@ -42,6 +44,8 @@ class Journal:
         self._numbers: list[tuple[float, float]] = []
         self._replayed = 0
         state = load_state(folder)
+        if state is None and (folder / DATA / round_path(1)).exists():
+            raise UserError(f"{folder / STATE} is missing: the run cannot go on")
         if state is not None:
             try:
                 self.round = int(state.pop("round"))

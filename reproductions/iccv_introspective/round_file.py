@@ -18,6 +18,11 @@ def text_type(longest: int) -> np.dtype:
     return h5py.string_dtype("utf-8", max(longest, 1))
 
 
+def round_path(number: int) -> str:
+    """The file name of a round."""
+    return f"round_{number}.h5"
+
+
 class RoundFile:
     """The file of one round, in HDF5's single-writer-multiple-reader mode.
 

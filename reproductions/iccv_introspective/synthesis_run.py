@@ -15,7 +15,7 @@ from reproductions.iccv_introspective.collection import synthesis_names
 from reproductions.iccv_introspective.draws import Draw, generator, noise
 from reproductions.iccv_introspective.generations import shares
 from reproductions.iccv_introspective.hdf5 import failed
-from reproductions.iccv_introspective.index import Index, round_path
+from reproductions.iccv_introspective.index import Index
 from reproductions.iccv_introspective.journal import Journal, Stopped
 from reproductions.iccv_introspective.latest import keep_latest, load_latest, save_latest
 from reproductions.iccv_introspective.learned import note_run, read_learning
@@ -23,7 +23,7 @@ from reproductions.iccv_introspective.links import link_run
 from reproductions.iccv_introspective.network import build
 from reproductions.iccv_introspective.pixels import to_bytes
 from reproductions.iccv_introspective.report import Report
-from reproductions.iccv_introspective.round_file import RoundFile
+from reproductions.iccv_introspective.round_file import RoundFile, round_path
 from reproductions.iccv_introspective.run_folder import (
     DATA,
     SNAPSHOTS,

@@ -148,9 +148,9 @@ def test_results_that_cannot_be_written(refused, folder, where):
     assert f"cannot write to {where}" in line and "is not a folder" in line
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="no permissions")
-def test_results_without_permission(refused, folder):
-    (folder / "results").mkdir(mode=0o500)
+def test_results_without_permission(refused, monkeypatch):
+    # The tests may run as a user who may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert "no permission" in refused("a.png")
 
 
@@ -257,7 +257,7 @@ def test_going_on_with_a_damaged_file(refused, run, name, damage, message):
     if (name, damage) == ("run.json", "missing"):
         message = "there is none"
     if (name, damage) == ("state.npz", "missing"):
-        pytest.skip("the run begins anew")
+        message = "state.npz is missing"
     assert message in refused(*argv, changes=True)
     if name in ("texture.png", "run.json", "state.npz"):
         assert contents(run, 3)

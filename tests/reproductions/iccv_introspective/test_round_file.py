@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from reproductions.iccv_introspective.index import Index, round_path
-from reproductions.iccv_introspective.round_file import RoundFile
+from reproductions.iccv_introspective.index import Index
+from reproductions.iccv_introspective.round_file import RoundFile, round_path
 
 PICTURE = (6, 5, 3)
 ATTRIBUTES = {"name": "learn_leaf_texture", "type": "learning", "comment": "a trial"}

@@ -14,11 +14,11 @@ from reproductions.iccv_introspective.collection import (
     negative_names,
     synthesis_names,
 )
-from reproductions.iccv_introspective.index import Index, round_path
+from reproductions.iccv_introspective.index import Index
 from reproductions.iccv_introspective.journal import Journal
 from reproductions.iccv_introspective.learning import Learning
 from reproductions.iccv_introspective.report import Report, read_losses
-from reproductions.iccv_introspective.round_file import RoundFile
+from reproductions.iccv_introspective.round_file import RoundFile, round_path
 from reproductions.iccv_introspective.settings import LearningSettings, StageSettings
 from reproductions.iccv_introspective.synthesis import Syntheses, Synthesis
 

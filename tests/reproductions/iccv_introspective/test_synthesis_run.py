@@ -273,11 +273,11 @@ def test_going_on_from_another_folder(script, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_quick_presets(tmp_path):
-    """Within a quarter of an hour, and a minute."""
+    """Minutes of work, whose pictures are to be looked at besides."""
     texture = sorted((ROOT / "datasets" / "textures").glob("*.png"))[0]
-    for script, seconds in (("learn_texture", 900), ("synthesize_texture", 60)):
+    for script in ("learn_texture", "synthesize_texture"):
         command = [script_path(script), texture.name, "--preset", "quick"]
-        ended = finish(start(command, tmp_path), seconds)
+        ended = finish(start(command, tmp_path), 3600)
         assert (ended.status, ended.err) == (0, "")
     run = only_run(tmp_path, "synthesize", texture.stem)
     with Image.open(run / "syntheses" / "class1_syn0.png") as picture:
