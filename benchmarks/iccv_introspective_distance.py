@@ -13,6 +13,7 @@ sys.path[0] = str(HERE.parent)
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
+from common.errors import UserError  # noqa: E402
 from common.images import pictures_in, read_picture  # noqa: E402
 from common.runs import read_settings  # noqa: E402
 from reproductions.iccv_introspective.classes import cut_back  # noqa: E402
@@ -112,7 +113,10 @@ def main() -> None:
     print("| texture | synthesis | noise | its pixels shuffled | half against half |")
     print("| --- | --- | --- | --- | --- |")
     for run in parser.parse_args().runs:
-        print(row(run), flush=True)
+        try:
+            print(row(run), flush=True)
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

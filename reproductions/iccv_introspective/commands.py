@@ -12,6 +12,7 @@ from common.files import written_whole
 from common.images import save_picture
 from reproductions.iccv_introspective.classes import texture_class
 from reproductions.iccv_introspective.learn_run import learn
+from reproductions.iccv_introspective.learned import read_learning
 from reproductions.iccv_introspective.network import check_network
 from reproductions.iccv_introspective.options import own_flags, settings_of
 from reproductions.iccv_introspective.run_folder import new_run
@@ -57,6 +58,7 @@ def synthesize_texture(flags: argparse.Namespace) -> None:
     """
     settings = settings_of(flags, StageSettings)
     name = texture_name(flags.run)
+    check_network(read_learning(flags.run)[0].network)
     run = flags.resume or _begin(flags, "synthesize", name)
     print(f"the run is {run}", flush=True)
     facts = _facts(flags, name)

@@ -79,10 +79,12 @@ def learn(
         attributes = {"name": run.parent.name, "type": "learning", "comment": comment}
         work = _LearningRun(run, classes, settings, rounds, attributes, journal)
         try:
+            if rounds is not None and journal.round >= rounds:
+                print(f"{journal.round} rounds are done; a larger number of rounds goes on")
             while rounds is None or journal.round < rounds:
                 work.round()
         except Stopped:
-            print(f"ended in round {journal.round}; its state is saved")
+            print(f"ended in round {journal.round}; its state is saved, --resume latest goes on")
         finally:
             work.close()
 

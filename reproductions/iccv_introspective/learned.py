@@ -27,8 +27,19 @@ def note_run(run: Path, own: Mapping[str, object], facts: Mapping[str, object]) 
     before = read_settings(run) if (run / SETTINGS).exists() else {}
     for name, value in own.items():
         if before.get(name, value) != value:
-            raise UserError(f"the run {run} was begun with other {name}: {before[name]}")
+            raise UserError(
+                f"the run {run} was begun with other {name}: {_first(before[name], value)}"
+            )
     write_settings(run, {**before, **facts, **own, "versions": versions()})
+
+
+def _first(before: object, now: object) -> str:
+    """Tells the first difference between two values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in now:
+            if before.get(name) != now[name]:
+                return f"{name} was {before.get(name)}, is {now[name]}"
+    return f"{before}, not {now}"
 
 
 def note_learning(

@@ -36,3 +36,4 @@ def choose_run(
             raise UserError("no run was selected; --run NAME or --run latest selects one") from None
         if answer.isdecimal() and 1 <= int(answer) <= len(runs):
             return runs[int(answer) - 1]
+        print(f"a number from 1 to {len(runs)}, please")

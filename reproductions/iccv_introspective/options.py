@@ -40,7 +40,7 @@ SYNTHESIS_MAY_CHANGE = ("save_interval",)
 
 #: Arguments that belong to the call and not to the run.
 _OF_CALL = ("resume", "texture", "results_dir", "run")
-_NOT_OWN = (*_OF_CALL, "preset", "script")
+_NOT_OWN = (*_OF_CALL, "script")
 
 
 def _add_constants(parser: Parser, settings: type) -> None:

@@ -149,14 +149,19 @@ class Report:
     def _line(self, number: int) -> str:
         words = [f"round {number}:"]
         learned = [row for row in self._told if row.phase == "learning"]
+        evaluated = [row for row in self._told if row.phase == "evaluation"]
         if learned:
             steps = sum(row.steps for row in learned)
             words.append(f"{steps} learning steps, loss {learned[-1].loss:.3g},")
-            words.append(f"accuracy {learned[-1].accuracy:.3f};")
+            words.append(f"accuracy {learned[-1].accuracy:.3f}")
+            if evaluated:
+                words.append(f"(evaluated: {evaluated[-1].loss:.3g}, {evaluated[-1].accuracy:.3f})")
+            words[-1] += ";"
         made = [row for row in self._told if row.phase == "synthesis"]
         steps = "+".join(str(row.steps) for row in made[:8]) + ("+..." if len(made) > 8 else "")
-        words.append(f"{steps} synthesis steps, loss {made[0].first_loss:.3g}")
-        words.append(f"-> {made[-1].loss:.3g}; {self._seconds():.0f} s")
+        first, last = (np.mean([getattr(row, n) for row in made]) for n in ("first_loss", "loss"))
+        words.append(f"{steps} synthesis steps, loss {first:.3g} -> {last:.3g};")
+        words.append(f"{self._seconds():.0f} s")
         if self._rounds is not None:
             here = time.perf_counter() - self._begin
             left = here / (number + 1 - self._first) * (self._rounds - number - 1)

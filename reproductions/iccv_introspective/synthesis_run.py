@@ -78,7 +78,7 @@ def synthesize(
                 while journal.round < count:
                     work.stage()
             except Stopped:
-                print(f"ended, {journal.round} of {count} stages are done; the state is saved")
+                print(f"ended, {journal.round} of {count} stages are done; --resume latest goes on")
             work.save_results()
         finally:
             work.close()
@@ -163,7 +163,7 @@ class _SynthesisRun:
         snapshot = snapshot_reader(self._run / SNAPSHOTS, self._patch)
         if self._journal.round:
             save_sheet(self._run, [], self._journal.round - 1, snapshot)
-        print(f"{len(results)} syntheses are in {self._run / SYNTHESES}")
+        print(f"pictures made: {len(results)}, in {self._run / SYNTHESES}")
 
     def close(self) -> None:
         """Closes all files; the index gets its links."""

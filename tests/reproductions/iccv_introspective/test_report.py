@@ -127,8 +127,8 @@ def test_the_line_of_a_round(tmp_path, begin, capsys):
     tell(begin(), 7, epochs=3)
     (line,) = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        r"round 7: 6 learning steps, loss 4\.25, accuracy 0\.750;"
-        r" 3\+3 synthesis steps, loss 4 -> 2; \d+ s",
+        r"round 7: 6 learning steps, loss 4\.25, accuracy 0\.750 \(evaluated: 0\.25, 0\.875\);"
+        r" 3\+3 synthesis steps, loss 4 -> 1\.5; \d+ s",
         line,
     )
 

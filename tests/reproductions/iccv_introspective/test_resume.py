@@ -151,7 +151,7 @@ def test_control_c(broken, resume):
     run = only_run(folder)
     assert ended.status == 0
     assert "ending after this step" in ended.out
-    assert ended.out.endswith("ended in round 0; its state is saved\n")
+    assert ended.out.endswith("ended in round 0; its state is saved, --resume latest goes on\n")
     assert not list(run.glob("running.*"))
     with h5py.File(run / "data" / "index.h5", "r") as file:
         assert len(file["store/images"]) == 2 * IMAGES
@@ -196,7 +196,7 @@ def test_control_c_twice_and_at_the_end_of_a_round(tmp_path, monkeypatch, capfd,
     with monkeypatch.context() as patched:
         patched.setattr(learn_run, "save_latest", save_latest)
         ended = resume(tmp_path)
-    assert ended.out.endswith("ended in round 1; its state is saved\n")
+    assert ended.out.endswith("ended in round 1; its state is saved, --resume latest goes on\n")
     assert load_state(run)["round"] == 1
     resume(tmp_path)
     assert_same(contents(run, 2), contents(unbroken().run, 2))

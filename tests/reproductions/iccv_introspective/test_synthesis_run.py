@@ -74,7 +74,9 @@ def test_it_ends_though_nobody_answers(made):
     assert lines[0] == f"the latest of 1 runs: {made.learned.name} (--run takes another)"
     assert lines[1] == f"the run is results/synthesize_a_texture/{made.run.name}"
     assert [line.split(":")[0] for line in lines[2:5]] == ["round 0", "round 1", "round 2"]
-    assert lines[5] == f"3 syntheses are in results/synthesize_a_texture/{made.run.name}/syntheses"
+    assert (
+        lines[5] == f"pictures made: 3, in results/synthesize_a_texture/{made.run.name}/syntheses"
+    )
 
 
 def test_it_leaves_nothing_on_standard_error(made):
