@@ -3,8 +3,6 @@
 import atexit
 import csv
 import functools
-import importlib
-import logging
 import os
 import shutil
 import signal
@@ -12,17 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
-import pytest
 from PIL import Image
 
-from common import flags
 from reproductions.iccv_introspective import options
+from tests.scripts import Ended, run_script, words
 
 ROOT = Path(options.__file__).parents[2]
 PARSERS = {"learn_texture": options.parse_learning, "synthesize_texture": options.parse_synthesis}
@@ -40,38 +36,9 @@ WIDTH, HEIGHT = 24, 28
 PICTURE = (HEIGHT + PATCH, WIDTH + PATCH, 3)
 
 
-class Ended(NamedTuple):
-    """What a script leaves on the terminal."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The one line on standard error."""
-        assert self.err.count("\n") == 1 and self.err.endswith("\n"), self.err
-        return self.err[:-1]
-
-
 def call(script: str, argv: list, monkeypatch, capfd) -> Ended:
     """Runs a script in this process."""
-    main = importlib.import_module(f"reproductions.iccv_introspective.{script}").main
-    monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, argv)])
-    # Many runs in one process look like needless retracing.
-    monkeypatch.setattr(logging.getLogger("tensorflow"), "disabled", True)
-    capfd.readouterr()
-    # Outside of pytest a warning would be two more lines on standard error.
-    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
-        warnings.simplefilter("error", RuntimeWarning)
-        warnings.simplefilter("error", UserWarning)
-        flags.run(PARSERS[script], main)
-    return Ended(ended.value.code or 0, *capfd.readouterr())
-
-
-def words(line: str) -> list[str]:
-    """The arguments of a command line."""
-    return line.split()
+    return run_script("iccv_introspective", script, PARSERS[script], argv, monkeypatch, capfd)
 
 
 def script_path(script: str) -> Path:

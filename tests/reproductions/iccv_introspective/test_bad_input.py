@@ -22,9 +22,9 @@ from tests.reproductions.iccv_introspective.commands import (
     script_path,
     start,
     unbroken,
-    words,
     write_texture,
 )
+from tests.scripts import words
 
 
 @pytest.fixture(autouse=True)

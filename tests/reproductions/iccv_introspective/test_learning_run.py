@@ -31,9 +31,9 @@ from tests.reproductions.iccv_introspective.commands import (
     rows,
     script_path,
     unbroken,
-    words,
     write_texture,
 )
+from tests.scripts import words
 
 ROUNDS = 3
 

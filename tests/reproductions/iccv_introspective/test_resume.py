@@ -38,9 +38,9 @@ from tests.reproductions.iccv_introspective.commands import (
     synthesized,
     unbroken,
     wait_until,
-    words,
     write_texture,
 )
+from tests.scripts import words
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 

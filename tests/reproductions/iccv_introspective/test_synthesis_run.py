@@ -31,8 +31,8 @@ from tests.reproductions.iccv_introspective.commands import (
     start,
     synthesized,
     unbroken,
-    words,
 )
+from tests.scripts import words
 
 ROUNDS, COUNT, SIZE = 3, 3, (30, 20, 3)
 EXPANDED = (SIZE[0] + PATCH, SIZE[1] + PATCH, 3)

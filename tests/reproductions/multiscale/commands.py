@@ -1,52 +1,23 @@
 """Calling the scripts as a user does: in this process, which is quicker, or in one of their own."""
 
-import importlib
-import logging
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from common import flags
 from reproductions.multiscale import options
+from tests.scripts import Ended, run_script
 
 ROOT = Path(options.__file__).parents[2]
 PARSERS = {"synthesize": options.parse_synthesis, "novelty": options.parse_novelty}
 
 
-class Ended(NamedTuple):
-    """What a script leaves on the terminal."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The one line on standard error."""
-        assert self.err.count("\n") == 1 and self.err.endswith("\n"), self.err
-        return self.err[:-1]
-
-
 def call(script: str, argv: list, monkeypatch, capfd) -> Ended:
     """Runs a script in this process."""
-    main = importlib.import_module(f"reproductions.multiscale.{script}").main
-    monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, argv)])
-    # Many runs in one process look like needless retracing.
-    monkeypatch.setattr(logging.getLogger("tensorflow"), "disabled", True)
-    capfd.readouterr()
-    # Outside of pytest a warning would be two more lines on standard error.
-    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
-        warnings.simplefilter("error", RuntimeWarning)
-        warnings.simplefilter("error", UserWarning)
-        flags.run(PARSERS[script], main)
-    return Ended(ended.value.code or 0, *capfd.readouterr())
+    return run_script("multiscale", script, PARSERS[script], argv, monkeypatch, capfd)
 
 
 def start(command: list, folder: Path, **options) -> subprocess.Popen:
@@ -66,11 +37,6 @@ def finish(process: subprocess.Popen, seconds: float = 120) -> Ended:
     """Waits for it."""
     out, err = process.communicate(timeout=seconds)
     return Ended(process.returncode, out, err)
-
-
-def words(line: str) -> list[str]:
-    """The arguments of a command line."""
-    return line.split()
 
 
 def script_path(script: str) -> Path:

@@ -16,9 +16,9 @@ from tests.reproductions.multiscale.commands import (
     finish,
     script_path,
     start,
-    words,
     write_texture,
 )
+from tests.scripts import words
 
 #: Small, and of weights that need no file.
 SMALL = words("--octaves 1 --layers 2 --weights random --max-iter 2 --output-width 32")

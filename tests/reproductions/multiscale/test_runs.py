@@ -23,9 +23,9 @@ from tests.reproductions.multiscale.commands import (
     finish,
     script_path,
     start,
-    words,
     write_texture,
 )
+from tests.scripts import words
 
 SMALL = words("-ow 64 --octaves 1 --layers 2 --weights random --random_seed 3")
 
