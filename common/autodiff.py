@@ -38,6 +38,28 @@ def loss_and_gradient(loss: Callable, shape: tuple[int, ...]) -> Evaluate:
     return evaluate
 
 
+def compile_gradients(function: Callable, *shapes: tuple[tuple, str]) -> Callable:
+    """Compiles a function and the gradients of its values with respect to its first argument.
+
+    Args:
+        function: from tensors to a pair: a list of scalars to differentiate, and any other
+            tensors, nested as you like.
+        *shapes: the shape, with None where it varies, and the type of each argument.
+
+    Returns:
+        A function of NumPy arrays to the gradients, one for each scalar, and the other tensors.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec(*s) for s in shapes], autograph=False)
+    def compiled(x, *others):
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            scalars, rest = function(x, *others)
+        return [tape.gradient(scalar, x) for scalar in scalars], rest
+
+    return compiled
+
+
 def compile_images(function: Callable, channels: int = 3) -> Callable:
     """Compiles a function of images once, for images of any number and size.
 

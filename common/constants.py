@@ -3,11 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
+_LARGE = 2**24  # bytes
+
 
 def constant(array: np.ndarray) -> tf.Tensor:
     """A tensor of an array; within one compiled function the same array gives the same tensor.
 
     A network that is applied at several scales would otherwise hold its weights several times.
+    Large arrays are not written into the graph, which would take long to optimise.
 
     Args:
         array: kept alive, and not to be changed, as long as the compiled function lives.
@@ -20,6 +23,10 @@ def constant(array: np.ndarray) -> tf.Tensor:
     for owner, known_array, tensor in known:
         if owner is graph and known_array is array:
             return tensor
-    tensor = tf.convert_to_tensor(array)
+    if array.nbytes > _LARGE:
+        with tf.init_scope():
+            tensor = tf.convert_to_tensor(array)
+    else:
+        tensor = tf.convert_to_tensor(array)
     known.append((graph, array, tensor))
     return tensor

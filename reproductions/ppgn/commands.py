@@ -1,0 +1,320 @@
+"""The two scripts: from flags to chains, and from chains to pictures."""
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from common.errors import UserError, warn
+from common.images import save_gif
+from common.runs import check_writable
+from reproductions.ppgn.chain import Chain, Schedule
+from reproductions.ppgn.conditions import CaptionCondition, UnitCondition
+from reproductions.ppgn.formats import FORMATS
+from reproductions.ppgn.inpainting import Context, get_mask, stitch
+from reproductions.ppgn.montage import montage, read_all, same_size
+from reproductions.ppgn.naming import caption_stem, class_stem, final_file
+from reproductions.ppgn.networks import Loader, suite_name
+from reproductions.ppgn.options import region, units
+from reproductions.ppgn.pixels import save_jpeg, with_label
+from reproductions.ppgn.plan import caption, columns, schedules
+from reproductions.ppgn.run_folder import RunFolder
+from reproductions.ppgn.sampler import sample
+from reproductions.ppgn.start import find_image, get_code, load_image, random_code
+from reproductions.ppgn.step import Networks, Terms
+from reproductions.ppgn.words import (
+    MISC,
+    PLACES,
+    SYNSETS,
+    VOCABULARY,
+    class_names,
+    convert_words_into_numbers,
+    label,
+)
+
+_RULE = "-------------"
+_MEANINGLESS = (
+    "random networks, made on the spot: the pictures mean nothing. The trained ones: "
+    "python -m common.weights get caffenet ppgn_generator"
+)
+
+
+class Result(NamedTuple):
+    """What a chain left behind.
+
+    Attributes:
+        plan: what the chain did.
+        final: its last image.
+        samples: those that were kept, in order.
+    """
+
+    plan: Schedule
+    final: Path
+    samples: list[Path]
+
+
+def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> list[Result]:
+    """Runs `sampling_class.py`.
+
+    Args:
+        flags: of the script.
+        loader: may hold networks of an earlier call.
+
+    Returns:
+        What each chain left behind.
+
+    Raises:
+        UserError: see `Loader.load`, `UnitCondition`, `Networks`; no such picture.
+    """
+    _banner(flags, [f" units: {flags.units}    xy: {flags.xy}"], epsilons=4)
+    loader = _prepare(flags, loader)
+    names = class_names(flags.labels or MISC / _labels_file(flags.net_definition))
+    encoder, generator = _encoder_and_generator(flags, loader)
+    network = loader.load(flags.net_definition, flags.net_weights)
+    place = (flags.xy, flags.xy, flags.xy + 1, flags.xy + 1)
+    if flags.region is not None:
+        place = region(flags.region)
+    condition = UnitCondition(network, flags.act_layer, place, FORMATS[flags.net_pixels])
+    numbers = units(flags.units)
+    for unit in numbers:
+        condition.check(unit)
+    inpainting = flags.epsilon4 > 0
+    networks = Networks(generator, encoder, flags.code_layer, condition, inpainting)
+
+    lists = [[unit] for unit in numbers] if flags.batch_units else [numbers]
+    plans = schedules(flags, lists)
+    names_of = functools.partial(class_stem, flags.act_layer)
+    start = functools.partial(_start, flags, networks, encoder, inpainting)
+    chains = [start(plan, names_of(plan)) for plan in _distinct(plans, names_of)]
+    if flags.init_file == "None":
+        print(">>", chains[0].h.min(), chains[0].h.max())
+    else:
+        print("Loaded init code: ", chains[0].h.shape)
+
+    def line(chain: Chain, terms: Terms, norm: float) -> str:
+        best, best_p = terms.best[0], terms.best_probability[0]
+        return (
+            f"step: {chain.i:04d}\t max: {best:4d} [{best_p:.2f}]\t "
+            f"obj: {chain.condition:4d} [{terms.probability[0]:.2f}]\t norm: [{norm:.2f}]"
+        )
+
+    def words(unit: int) -> tuple[str, str]:
+        known = names if flags.act_layer in ("fc8", "prob") or flags.labels else []
+        return str(unit), label(known, flags.act_layer, unit)
+
+    return _run(flags, networks, chains, line, words, loader.used)
+
+
+def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> list[Result]:
+    """Runs `sampling_caption.py`.
+
+    Args:
+        flags: of the script.
+        loader: may hold networks of an earlier call.
+
+    Returns:
+        What each chain left behind.
+
+    Raises:
+        UserError: see `Loader.load`, `CaptionCondition`, `Networks`; an unknown word.
+    """
+    more = [f" captioner definition: {flags.captioner_definition}"]
+    _banner(flags, [f" sentence: {flags.sentence}"], epsilons=3, networks=more)
+    words = [word for word in flags.sentence.split("_") if word]
+    numbers = convert_words_into_numbers(flags.vocabulary or MISC / VOCABULARY, words)
+    loader = _prepare(flags, loader)
+    encoder, generator = _encoder_and_generator(flags, loader)
+    network = loader.load(flags.net_definition, flags.net_weights)
+    captioner = _captioner(flags, loader, len(numbers))
+    condition = CaptionCondition(network, flags.act_layer, captioner, numbers)
+    networks = Networks(generator, encoder, flags.code_layer, condition)
+    readable = flags.sentence.replace("_", " ")
+
+    plans = schedules(flags, [[readable]])
+    names_of = functools.partial(caption_stem, flags.act_layer)
+    start = functools.partial(_start, flags, networks, encoder, False)
+    chains = [start(plan, names_of(plan)) for plan in _distinct(plans, names_of)]
+    if flags.init_file != "None":
+        print("Loaded start code: ", chains[0].h.shape)
+
+    def line(chain: Chain, terms: Terms, norm: float) -> str:
+        return f"step: {chain.i:04d}\t {readable} [{terms.probability[0]:.2f}]\t norm: [{norm:.2f}]"
+
+    return _run(flags, networks, chains, line, lambda text: (text, text), loader.used)
+
+
+def _banner(
+    flags: argparse.Namespace, first: list[str], epsilons: int, networks: Sequence[str] = ()
+) -> None:
+    """What the original prints before anything else."""
+    print("\n".join([_RULE, *first]))
+    for name in ("n_iters", "reset_every", "save_every", "threshold"):
+        print(f" {name}: {getattr(flags, name)}")
+    for number in range(1, epsilons + 1):
+        print(f" epsilon{number}: {getattr(flags, f'epsilon{number}')}")
+    print(f" start learning rate: {flags.lr}")
+    print(f" end learning rate: {flags.lr_end}")
+    for name in ("seed", "opt_layer", "act_layer", "init_file"):
+        print(f" {name}: {getattr(flags, name)}")
+    print(_RULE)
+    print(f" output dir: {flags.output_dir}")
+    print(f" net weights: {flags.net_weights}")
+    print(f" net definition: {flags.net_definition}")
+    for text in networks:
+        print(text)
+    print(_RULE, flush=True)
+
+
+def _prepare(flags: argparse.Namespace, loader: Loader | None) -> Loader:
+    check_writable(flags.output_dir)
+    if flags.weights == "random":
+        warn(_MEANINGLESS)
+    return loader or Loader(random=flags.weights == "random")
+
+
+def _labels_file(definition: str) -> str:
+    return PLACES if suite_name(definition) == "placescnn" else SYNSETS
+
+
+def _encoder_and_generator(
+    flags: argparse.Namespace, loader: Loader
+) -> tuple[keras.Model, keras.Model]:
+    encoder = loader.load(flags.encoder_definition, flags.encoder_weights)
+    return encoder, loader.load(flags.generator_definition, flags.generator_weights)
+
+
+def _captioner(flags: argparse.Namespace, loader: Loader, steps: int) -> keras.Model:
+    if suite_name(flags.captioner_definition):
+        return loader.load(flags.captioner_definition, flags.net_weights, steps=steps)
+    # The original's definition is of one word at a time, 20 times over.
+    shapes = {
+        "cont_sentence": (steps, 1),
+        "input_sentence": (steps, 1),
+        "image_features": (None, 1000),
+    }
+    options = {"shapes": shapes, "truncated": True}
+    return loader.load(flags.captioner_definition, flags.net_weights, **options)
+
+
+def _distinct(plans: Sequence[Schedule], names_of: Callable[[Schedule], str]) -> Sequence[Schedule]:
+    names = [names_of(plan) for plan in plans]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two chains would both be called {name}: units must differ")
+    return plans
+
+
+def _start(
+    flags: argparse.Namespace,
+    networks: Networks,
+    encoder: keras.Model,
+    inpainting: bool,
+    plan: Schedule,
+    name: str,
+) -> Chain:
+    """Draws the start of a chain."""
+    random = np.random.RandomState(plan.seed)
+    if flags.init_file == "None":
+        return Chain(plan, name, random, random_code(random, networks.code_size))
+    path = find_image(flags.init_file, flags.weights == "random")
+    image, context = load_image(path, networks.image_size), None
+    if inpainting:
+        if flags.patch >= min(networks.image_size):
+            raise UserError(f"--patch {flags.patch} must be smaller than the image")
+        mask = get_mask(random, networks.image_size, flags.patch)
+        image = image * (1 - mask)
+        context = Context(mask, image)
+    code = get_code(encoder, image, flags.opt_layer or flags.code_layer)
+    if code.shape != (1, networks.code_size):
+        raise UserError(
+            f"the layer {flags.opt_layer} makes codes of the shape {code.shape[1:]}, the "
+            f"generator takes {(networks.code_size,)}"
+        )
+    return Chain(plan, name, random, code, context)
+
+
+def _run(
+    flags: argparse.Namespace,
+    networks: Networks,
+    chains: list[Chain],
+    line: Callable[[Chain, Terms, float], str],
+    words: Callable[[object], tuple[str, str]],
+    used: list[str],
+) -> list[Result]:
+    """Runs the chains, tells of each step, and writes the pictures of the end."""
+    folder = RunFolder(flags, chains, {"weights": used})
+    if flags.resume:
+        print(f"going on with {folder.path} at step {min(chain.i for chain in chains)}")
+    alone = len(chains) == 1
+    total, first = (sum(f(c) for c in chains) for f in (lambda c: c.steps, lambda c: c.i))
+    bar = tqdm(total=total, initial=first, unit="step", disable=None, dynamic_ncols=True)
+
+    def listen(chain: Chain, terms: Terms) -> None:
+        norm = float(np.linalg.norm(terms.d_condition))
+        text = line(chain, terms, norm)
+        tqdm.write(text if alone else f"{text}\t {chain.name}", file=sys.stdout)
+        folder.note(chain, terms, norm, *words(chain.condition))
+        bar.set_postfix_str(f"p {terms.probability[0]:.3g}", refresh=False)
+        bar.update()
+
+    try:
+        sample(networks, chains, listen, folder.save, flags.chains_per_call)
+    except KeyboardInterrupt:
+        bar.close()
+        folder.close()
+        print(f"interrupted; --resume {folder.path} goes on", file=sys.stderr)
+        sys.exit(130)
+    bar.close()
+    folder.close()
+    return _finish(flags, folder, chains)
+
+
+def _finish(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -> list[Result]:
+    for chain in chains:
+        print("-------------------------")
+        # str: as NumPy writes a number of single precision.
+        print(f"Last sample: prob [{folder.last[chain.name][1]!s}] ")
+    for chain in chains:
+        file = final_file(flags.output_dir, chain.name)
+        image, _ = folder.last[chain.name]
+        if chain.context is not None:
+            image = stitch(chain.context.picture, image)
+        save_jpeg(folder.pixels(image[0]), file)
+        print(f"{os.getcwd()}/{file}")
+    print("Saving images...")
+    for chain in chains:
+        files = folder.kept_files(chain)
+        if flags.gif and files:
+            path = Path(flags.output_dir, f"{chain.name}.gif")
+            save_gif(same_size(read_all(files)), path, 50)
+            print(path)
+    if len(chains) > 1:
+        sheet = Path(flags.output_dir, f"sheet_{chains[0].name}.jpg")
+        save_jpeg(_sheet(flags, folder, chains), sheet, quality=92)
+        print(sheet)
+    return [
+        Result(
+            chain.schedule,
+            Path(final_file(flags.output_dir, chain.name)),
+            folder.kept_files(chain),
+        )
+        for chain in chains
+    ]
+
+
+def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -> np.ndarray:
+    """The last images of all chains, each with what tells it from the others."""
+    several = len({(c.schedule.seed, c.schedule.conditions) for c in chains}) > 1
+    cells = []
+    for chain in chains:
+        image, probability = folder.last[chain.name]
+        text = f"{caption(flags, chain.schedule, several)}: p {probability:.2g}"
+        cells.append(with_label(folder.pixels(image[0]), text))
+    return montage(cells, columns(flags))

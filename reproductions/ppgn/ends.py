@@ -1,0 +1,106 @@
+"""Where a forward pass ends: at a layer, before its activation or after it."""
+
+import difflib
+
+import keras
+
+from common.caffe_import import keras_name
+from common.errors import UserError
+
+_ACTIVATIONS = (
+    keras.layers.Activation,
+    keras.layers.Dropout,
+    keras.layers.ELU,
+    keras.layers.LeakyReLU,
+    keras.layers.ReLU,
+    keras.layers.Identity,
+)
+
+
+def _is_activation(layer: keras.layers.Layer) -> bool:
+    from common.layers import LeakyReLU
+
+    return isinstance(layer, (*_ACTIVATIONS, LeakyReLU))
+
+
+def before_activation(model: keras.Model, layer: str):
+    """What a layer makes, without the activation that follows it.
+
+    This is what the original's `net.forward(end=layer)` leaves: Caffe's activations are layers of
+    their own.
+
+    Args:
+        model: a Functional model whose activations are layers, see `with_activation_layers`.
+        layer: a name, Caffe's or Keras'.
+
+    Raises:
+        UserError: there is no such layer.
+    """
+    name = keras_name(layer)
+    names = [one.name for one in model.layers]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 3, 0.3)
+        raise UserError(
+            f"the network {model.name} has no layer {layer}; "
+            + (f"similar ones: {', '.join(near)}" if near else f"its layers: {', '.join(names)}")
+        )
+    output = model.get_layer(name).output
+    if not hasattr(output, "shape"):
+        raise UserError(f"the layer {layer} of {model.name} makes more than one output")
+    return output
+
+
+def after_activation(model: keras.Model, layer: str):
+    """What a layer makes, after the activation and the dropout that follow it.
+
+    This is what the original's blob of that name holds after a full forward pass.
+
+    Raises:
+        UserError: there is no such layer.
+    """
+    output = before_activation(model, layer)
+    while True:
+        readers = [one for one in model.layers if _reads(one, output)]
+        if len(readers) != 1 or not _is_activation(readers[0]):
+            return output
+        output = readers[0].output
+
+
+def _reads(layer: keras.layers.Layer, tensor) -> bool:
+    try:
+        inputs = layer.input
+    except (AttributeError, ValueError):  # a layer that is called more than once
+        return False
+    return any(one is tensor for one in (inputs if isinstance(inputs, list) else [inputs]))
+
+
+def with_activation_layers(model: keras.Model) -> keras.Model:
+    """The same network, with the activations of its layers as layers of their own.
+
+    Args:
+        model: Functional or Sequential. Its weights are shared.
+    """
+    functional = keras.Model(model.inputs, model.outputs, name=model.name)
+    made = {}
+
+    def clone(layer):
+        if getattr(layer, "activation", None) in (None, keras.activations.linear) or (
+            _is_activation(layer) or not hasattr(layer, "kernel")
+        ):
+            return layer
+        config = layer.get_config()
+        config["activation"] = "linear"
+        copy = layer.__class__.from_config(config)
+        made[copy.name] = layer
+        return copy
+
+    def call(layer, *args, **kwargs):
+        output = layer(*args, **kwargs)
+        if layer.name not in made:
+            return output
+        original = made[layer.name]
+        layer.set_weights(original.get_weights())
+        name = f"{layer.name}_activation"
+        return keras.layers.Activation(original.activation, name=name)(output)
+
+    return keras.models.clone_model(functional, clone_function=clone, call_function=call)

@@ -1,0 +1,29 @@
+"""Pixels as condition networks of other origins want them."""
+
+from collections.abc import Callable
+
+from keras import ops
+
+from reproductions.ppgn.start import MEAN_COLOUR
+
+#: Of ImageNet's RGB pixels in 0..1.
+_TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def _rgb(images):
+    """0..255, RGB; the generator may go beyond, which a picture cannot."""
+    return ops.clip(images + ops.convert_to_tensor(MEAN_COLOUR, images.dtype), 0, 255)[..., ::-1]
+
+
+#: From BGR minus the mean to what a network was trained on; the names are those of
+#: `keras.applications`, and `rgb` and `unit` are 0..255 and 0..1.
+FORMATS: dict[str, Callable] = {
+    "caffe": lambda images: images,
+    "rgb": _rgb,
+    "unit": lambda images: _rgb(images) / 255,
+    "tf": lambda images: _rgb(images) / 127.5 - 1,
+    "torch": lambda images: (
+        (_rgb(images) / 255 - ops.convert_to_tensor(_TORCH_MEAN, images.dtype))
+        / ops.convert_to_tensor(_TORCH_DEVIATION, images.dtype)
+    ),
+}

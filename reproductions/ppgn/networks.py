@@ -1,0 +1,160 @@
+"""The networks that flags name: of the suite, from Caffe files, from Keras files."""
+
+import dataclasses
+import functools
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+
+from common import weights as pretrained
+from common.caffe import read_prototxt
+from common.caffe_import import import_network
+from common.caffe_weights import WeightSource, random_weights, weights_from
+from common.caffenet import RANDOM_GAINS as CAFFENET_GAINS
+from common.caffenet import caffenet, caffenet_fcn
+from common.errors import UserError
+from reproductions.ppgn.ends import with_activation_layers
+from reproductions.ppgn.generator import RANDOM_GAINS as GENERATOR_GAINS
+from reproductions.ppgn.generator import generator
+from reproductions.ppgn.lrcn import lrcn
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A network that the suite builds by itself.
+
+    Attributes:
+        build: from a source of weights.
+        weights: their name in the manifest.
+        definition: the original's file that it stands for, if any.
+        gains: of random weights.
+    """
+
+    build: Callable[..., keras.Model]
+    weights: str
+    definition: str | None
+    gains: Mapping[str, float]
+
+
+SUITE = {
+    "caffenet": Suite(caffenet, "caffenet", "caffenet.prototxt", CAFFENET_GAINS),
+    "caffenet_fcn": Suite(caffenet_fcn, "caffenet", None, CAFFENET_GAINS),
+    "placescnn": Suite(
+        functools.partial(caffenet, classes=205, name="placescnn"),
+        "placescnn",
+        "places205CNN_deploy_updated.prototxt",
+        CAFFENET_GAINS,
+    ),
+    "generator": Suite(generator, "ppgn_generator", "generator.prototxt", GENERATOR_GAINS),
+    "lrcn": Suite(lrcn, "lrcn", "lrcn_word_to_preds.deploy.prototxt", {}),
+}
+
+KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
+
+
+def suite_name(definition: str) -> str | None:
+    """The suite's network that a flag means: by its name, or by the original's file.
+
+    A file that exists is meant itself.
+    """
+    if definition in SUITE:
+        return definition
+    if os.path.exists(definition):
+        return None
+    file = Path(definition).name
+    return next((name for name, one in SUITE.items() if one.definition == file), None)
+
+
+def _weights_name(weights: str) -> str | None:
+    """The name in the manifest that a flag means: by that name, or by the file's."""
+    if os.path.exists(weights):
+        return None
+    rows = pretrained.manifest()
+    if weights in rows:
+        return weights
+    file = Path(weights).name
+    return next((name for name, row in rows.items() if row.file == file), None)
+
+
+class Loader:
+    """Loads networks, each once.
+
+    Args:
+        random: whether all weights are random ones, made on the spot.
+
+    Attributes:
+        used: what was loaded, in words.
+    """
+
+    def __init__(self, random: bool = False):
+        self._random, self._loaded = random, {}
+        self.used: list[str] = []
+
+    def load(self, definition: str, weights: str, **options) -> keras.Model:
+        """Loads a network; the same one again if it was loaded before.
+
+        Args:
+            definition: a name in `SUITE`, a .prototxt, or a Keras model file.
+            weights: a name in the manifest or a .caffemodel; not used for a Keras file. The
+                original's paths stand for the suite's own where they do not exist.
+            **options: of the network's builder, or of `import_network`.
+
+        Raises:
+            UserError: there is no such file, it cannot be read, or the two do not fit.
+        """
+        name = suite_name(definition)
+        key = (name or os.path.realpath(definition), _weights_name(weights) or weights, *options)
+        key = (*key, *map(repr, options.values()))
+        if key not in self._loaded:
+            self._loaded[key] = self._read(name, definition, weights, options)
+        return self._loaded[key]
+
+    def _read(self, name: str | None, definition: str, weights: str, options: dict):
+        if name is not None:
+            source = self._source(weights, SUITE[name].gains)
+            return SUITE[name].build(source, **options)
+        if Path(definition).suffix in KERAS_ENDINGS:
+            self.used.append(definition)
+            return _read_keras(definition)
+        if not os.path.exists(definition):
+            known = ", ".join(SUITE)
+            raise UserError(
+                f"there is no network {definition}: a name ({known}), a .prototxt or a Keras "
+                "model file is wanted"
+            )
+        # Whatever else it is, the reader of Caffe's files says so.
+        return import_network(read_prototxt(definition), self._source(weights, {}), **options)
+
+    def _source(self, weights: str, gains: Mapping[str, float]) -> WeightSource:
+        name = _weights_name(weights)
+        if self._random:
+            seed = zlib.crc32((name or Path(weights).name).encode())
+            self.used.append(f"random weights of seed {seed} for {name or weights}")
+            return random_weights(seed, gains)
+        if name is not None:
+            path = pretrained.get(name)
+            self.used.append(f"{name} from {path}")
+            return weights_from(path)
+        if not os.path.exists(weights):
+            known = ", ".join(pretrained.manifest())
+            raise UserError(
+                f"there are no weights {weights}: a .caffemodel or a name ({known}) is wanted"
+            )
+        self.used.append(weights)
+        return weights_from(weights)
+
+
+def _read_keras(path: str) -> keras.Model:
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:
+        # Keras raises nearly anything on missing or damaged files.
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"cannot read the Keras model {path}: {reason}") from None
+    try:
+        return with_activation_layers(model)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} is not a Functional or Sequential model: {error}") from None

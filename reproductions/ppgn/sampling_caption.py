@@ -1,0 +1,26 @@
+"""Samples images conditioned on a sentence.
+
+The flags are the original's; `-h` shows them. The work is in `commands.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.ppgn.options import parse_caption
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and works."""
+    import_tensorflow()
+    from reproductions.ppgn.commands import sample_captions
+
+    sample_captions(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_caption, main)

@@ -1,0 +1,107 @@
+"""The start of a chain: a random code, or that of a picture."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+from scipy import io
+
+from common.errors import UserError, warn
+from common.images import read_picture
+from common.originals import REPOSITORY, originals_dir
+from reproductions.ppgn.crops import compute_topleft
+from reproductions.ppgn.ends import after_activation
+
+#: The picture that the original's recipes start from.
+VOLCANO = "images/volcano.jpg"
+MEAN_FILE = "ilsvrc_2012_mean.mat"
+#: The mean image's own mean, BGR.
+MEAN_COLOUR = (104.00648498535156, 116.66902160644531, 122.67945861816406)
+
+
+def find_image(path: str, stand_in: bool = False) -> Path:
+    """Finds a picture; the original's own one also where `datasets/download.py` put it.
+
+    Args:
+        path: the picture.
+        stand_in: whether a built-in texture may stand for the original's picture.
+
+    Raises:
+        UserError: it is not here.
+    """
+    if Path(path).exists() or Path(path) != Path(VOLCANO):
+        return Path(path)  # whatever is wrong with it, reading it will tell
+    downloaded = originals_dir() / "ppgn" / Path(VOLCANO).name
+    if downloaded.is_file():
+        return downloaded
+    get = "python datasets/download.py ppgn gets it"
+    if stand_in:
+        warn(f"the original's {VOLCANO} is not here ({get}): a texture stands in for it")
+        return REPOSITORY / "datasets" / "textures" / "pebbles.png"
+    raise UserError(f"the original's picture {VOLCANO} is not here: {get}")
+
+
+def random_code(random: np.random.RandomState, length: int) -> np.ndarray:
+    """A code of N(0, 1), float64, (1, length); it is not clipped."""
+    return random.normal(0, 1, (1, length))
+
+
+def mean_image() -> np.ndarray:
+    """ImageNet's mean image, float32, (256, 256, 3), BGR; its mean colour if it is not here.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = originals_dir() / "ppgn" / MEAN_FILE
+    if not path.is_file():
+        warn(
+            f"ImageNet's mean image is not here (python datasets/download.py ppgn gets it): "
+            f"its mean colour is taken instead of {path}"
+        )
+        return np.full((256, 256, 3), MEAN_COLOUR, np.float32)
+    try:
+        mean = np.asarray(io.loadmat(path)["image_mean"], np.float32)
+    except Exception as error:
+        # SciPy raises nearly anything on damaged files.
+        raise UserError(f"cannot read {path}: {error}") from None
+    if mean.ndim != 3 or mean.shape[2] != 3:
+        raise UserError(f"{path} holds no mean image: its shape is {mean.shape}")
+    return mean
+
+
+def resized(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """A picture at height and width `size`, bilinearly, as SciPy's `imresize`; uint8."""
+    return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def load_image(path: str | Path, size: tuple[int, int]) -> np.ndarray:
+    """Reads a picture as the networks want it.
+
+    Args:
+        path: the picture.
+        size: height and width of the networks' images.
+
+    Returns:
+        float32, (1, height, width, 3), BGR minus the centre of the mean image.
+
+    Raises:
+        UserError: it is no picture.
+    """
+    pixels = resized(read_picture(path), size)[..., ::-1].astype(np.float32)
+    mean = mean_image()
+    top, left = compute_topleft(size, mean.shape[:2])
+    if top < 0 or left < 0:
+        mean = np.broadcast_to(mean.mean((0, 1)), (*size, 3))
+        top = left = 0
+    return (pixels - mean[top : top + size[0], left : left + size[1]])[None]
+
+
+def get_code(encoder: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:
+    """The code of an image: the encoder's layer after its ReLU, float32, (1, code).
+
+    Raises:
+        UserError: there is no such layer.
+    """
+    model = keras.Model(encoder.inputs, after_activation(encoder, layer))
+    return np.asarray(model([image]))
