@@ -24,10 +24,10 @@ from reproductions.ppgn.naming import caption_stem, class_stem, final_file
 from reproductions.ppgn.networks import Loader, suite_name
 from reproductions.ppgn.options import region, units
 from reproductions.ppgn.pixels import save_jpeg, with_label
-from reproductions.ppgn.plan import caption, columns, schedules
+from reproductions.ppgn.plan import caption, columns, differ, schedules
 from reproductions.ppgn.run_folder import RunFolder
 from reproductions.ppgn.sampler import sample
-from reproductions.ppgn.start import find_image, get_code, load_image, random_code
+from reproductions.ppgn.start import code_of, find_image, load_image, random_code
 from reproductions.ppgn.step import Networks, Terms
 from reproductions.ppgn.words import (
     MISC,
@@ -85,13 +85,15 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
     numbers = units(flags.units)
     for unit in numbers:
         condition.check(unit)
+    if flags.region is not None and not condition.is_map:
+        raise UserError(f"--region needs a convolution, the layer {flags.act_layer} has no maps")
     inpainting = flags.epsilon4 > 0
     networks = Networks(generator, encoder, flags.code_layer, condition, inpainting)
 
     lists = [[unit] for unit in numbers] if flags.batch_units else [numbers]
     plans = schedules(flags, lists)
     names_of = functools.partial(class_stem, flags.act_layer)
-    start = functools.partial(_start, flags, networks, encoder, inpainting)
+    start = _starter(flags, networks, encoder, inpainting)
     chains = [start(plan, names_of(plan)) for plan in _distinct(plans, names_of)]
     if flags.init_file == "None":
         print(">>", chains[0].h.min(), chains[0].h.max())
@@ -139,7 +141,7 @@ def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> 
 
     plans = schedules(flags, [[readable]])
     names_of = functools.partial(caption_stem, flags.act_layer)
-    start = functools.partial(_start, flags, networks, encoder, False)
+    start = _starter(flags, networks, encoder, inpainting=False)
     chains = [start(plan, names_of(plan)) for plan in _distinct(plans, names_of)]
     if flags.init_file != "None":
         print("Loaded start code: ", chains[0].h.shape)
@@ -211,33 +213,32 @@ def _distinct(plans: Sequence[Schedule], names_of: Callable[[Schedule], str]) ->
     return plans
 
 
-def _start(
-    flags: argparse.Namespace,
-    networks: Networks,
-    encoder: keras.Model,
-    inpainting: bool,
-    plan: Schedule,
-    name: str,
-) -> Chain:
-    """Draws the start of a chain."""
-    random = np.random.RandomState(plan.seed)
+def _starter(
+    flags: argparse.Namespace, networks: Networks, encoder: keras.Model, inpainting: bool
+) -> Callable[[Schedule, str], Chain]:
+    """Makes the function that draws the start of a chain, from its schedule and name."""
     if flags.init_file == "None":
-        return Chain(plan, name, random, random_code(random, networks.code_size))
+
+        def from_random(plan: Schedule, name: str) -> Chain:
+            random = np.random.RandomState(plan.seed)
+            return Chain(plan, name, random, random_code(random, networks.code_size))
+
+        return from_random
+    if inpainting and flags.patch >= min(networks.image_size):
+        raise UserError(f"--patch {flags.patch} must be smaller than the image")
     path = find_image(flags.init_file, flags.weights == "random")
-    image, context = load_image(path, networks.image_size), None
-    if inpainting:
-        if flags.patch >= min(networks.image_size):
-            raise UserError(f"--patch {flags.patch} must be smaller than the image")
-        mask = get_mask(random, networks.image_size, flags.patch)
-        image = image * (1 - mask)
-        context = Context(mask, image)
-    code = get_code(encoder, image, flags.opt_layer or flags.code_layer)
-    if code.shape != (1, networks.code_size):
-        raise UserError(
-            f"the layer {flags.opt_layer} makes codes of the shape {code.shape[1:]}, the "
-            f"generator takes {(networks.code_size,)}"
-        )
-    return Chain(plan, name, random, code, context)
+    picture = load_image(path, networks.image_size)
+    encode = code_of(encoder, flags.opt_layer or flags.code_layer, networks.code_size)
+
+    def from_picture(plan: Schedule, name: str) -> Chain:
+        random, image, context = np.random.RandomState(plan.seed), picture, None
+        if inpainting:
+            mask = get_mask(random, networks.image_size, flags.patch)
+            image = picture * (1 - mask)
+            context = Context(mask, image)
+        return Chain(plan, name, random, encode(image), context)
+
+    return from_picture
 
 
 def _run(
@@ -260,6 +261,7 @@ def _run(
         norm = float(np.linalg.norm(terms.d_condition))
         text = line(chain, terms, norm)
         tqdm.write(text if alone else f"{text}\t {chain.name}", file=sys.stdout)
+        sys.stdout.flush()
         folder.note(chain, terms, norm, *words(chain.condition))
         bar.set_postfix_str(f"p {terms.probability[0]:.3g}", refresh=False)
         bar.update()
@@ -287,7 +289,7 @@ def _finish(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -
         if chain.context is not None:
             image = stitch(chain.context.picture, image)
         save_jpeg(folder.pixels(image[0]), file)
-        print(f"{os.getcwd()}/{file}")
+        print(os.path.join(os.getcwd(), file))
     print("Saving images...")
     for chain in chains:
         files = folder.kept_files(chain)
@@ -311,7 +313,7 @@ def _finish(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -
 
 def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -> np.ndarray:
     """The last images of all chains, each with what tells it from the others."""
-    several = len({(c.schedule.seed, c.schedule.conditions) for c in chains}) > 1
+    several = differ(chain.schedule for chain in chains)
     cells = []
     for chain in chains:
         image, probability = folder.last[chain.name]

@@ -30,7 +30,7 @@ class Climb(NamedTuple):
 class UnitCondition:
     """A unit of a layer: a class, or a channel at a place or in a region of a convolution.
 
-    Section 3.2 of the paper; for hidden units section 4.3.
+    The paper's C(y | x), a classifier; hidden units show what they have learned to detect.
 
     Args:
         network: the condition network p(y | x).
@@ -113,7 +113,7 @@ class UnitCondition:
 
 
 class CaptionCondition:
-    """A sentence of an image captioning network, section 4.4 of the paper.
+    """A sentence of an image captioning network.
 
     Args:
         network: makes the image features.

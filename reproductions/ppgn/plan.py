@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reproductions.ppgn.chain import Schedule
 from reproductions.ppgn.options import sweep
@@ -58,6 +58,11 @@ def _schedule(flags: argparse.Namespace, conditions: Sequence, seed: int, values
 def columns(flags: argparse.Namespace) -> int:
     """How many chains stand in a row of the contact sheet: the values of the last sweep."""
     return len(sweep(flags.sweep[-1])[1]) if flags.sweep else 10
+
+
+def differ(plans: Iterable[Schedule]) -> bool:
+    """Whether chains differ in their seeds or conditions."""
+    return len({(plan.seed, plan.conditions) for plan in plans}) > 1
 
 
 def caption(flags: argparse.Namespace, plan: Schedule, several: bool) -> str:

@@ -65,6 +65,8 @@ def _of_chain(
     name += f"_noise_{texts['epsilon3']}__{result.plan.seed}.jpg"
     if number == 5:
         name = f"{texts['sentence']}__{result.plan.seed}.jpg"
+    if "sweep" in texts or "batch_units" in texts:
+        name = f"chain_{result.final.stem}.jpg"  # those names would be the same for all
     shown = _shown(number, result)
     save_jpeg(montage(read_all(shown), 10), folder / name, _QUALITY)
     yield folder / name

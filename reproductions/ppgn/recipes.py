@@ -6,6 +6,7 @@ runs recipe 1 for unit 13. Flags of the script that a recipe calls may follow, a
 recipe's own: `--weights random`, `--n_iters 20`, `--preset quick`.
 """
 
+import argparse
 import dataclasses
 import shutil
 import sys
@@ -245,8 +246,8 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
         UserError: see `reproductions.ppgn.commands`.
     """
     recipe, words = RECIPES[number], command(number, argument, more)
-    flags = (parse_caption if recipe.of_captions else parse_class)(words)
-    print(f"{flags.script} {' '.join(words)}", flush=True)
+    flags = _parse(recipe, words, more)
+    print(f"{flags.script} {' '.join(more if flags.resume else words)}", flush=True)
     import_tensorflow()
     from reproductions.ppgn import commands
     from reproductions.ppgn.recipe_pictures import make_pictures
@@ -256,6 +257,12 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
     results = (commands.sample_captions if recipe.of_captions else commands.sample_classes)(flags)
     for path in make_pictures(number, results, _given(words)):
         print(path.resolve())
+
+
+def _parse(recipe: Recipe, words: Sequence[str], more: Sequence[str]) -> argparse.Namespace:
+    parse_script = parse_caption if recipe.of_captions else parse_class
+    # A run that goes on has its own flags.
+    return parse_script(more if "resume" in _given(more) else words)
 
 
 def parse(argv: Sequence[str]) -> Sequence[str]:
@@ -275,8 +282,7 @@ def parse(argv: Sequence[str]) -> Sequence[str]:
     if len(argv) < 2 or argv[1].startswith("--"):
         _refuse(f"recipe {argv[0]} needs {recipe.argument}, e.g. {argv[0]} {recipe.example}")
     # What is wrong with the flags is said before TensorFlow is imported.
-    words = command(int(argv[0]), argv[1], argv[2:])
-    (parse_caption if recipe.of_captions else parse_class)(words)
+    _parse(recipe, command(int(argv[0]), argv[1], argv[2:]), argv[2:])
     return argv
 
 

@@ -4,7 +4,7 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from reproductions.ppgn.chain import Chain
 from reproductions.ppgn.naming import sample_file, samples_folder
 from reproductions.ppgn.options import own_flags
 from reproductions.ppgn.pixels import save_jpeg, to_bytes, with_label
+from reproductions.ppgn.plan import caption, differ
 from reproductions.ppgn.step import Terms
 
 STEPS, CURVE = "steps.csv", "probability.png"
@@ -168,7 +169,9 @@ class RunFolder:
         """
         self.save(now=True)
         self._events.close()
-        draw_probabilities(self.path / CURVE, self._rows)
+        several = differ(chain.schedule for chain in self._chains)
+        labels = {c.name: caption(self._flags, c.schedule, several) for c in self._chains}
+        draw_probabilities(self.path / CURVE, self._rows, labels)
 
     def _write_steps(self) -> None:
         with (
@@ -188,23 +191,27 @@ def read_steps(folder: Path) -> list[list[str]]:
     return [row for row in rows if len(row) == len(_COLUMNS) and row[1].isdecimal()]
 
 
-def draw_probabilities(path: Path, rows: Sequence[Sequence[str]]) -> None:
+def draw_probabilities(
+    path: Path, rows: Sequence[Sequence[str]], labels: Mapping[str, str]
+) -> None:
     """Draws the probability of the condition over the steps, a line for each chain, as a PNG.
 
     Args:
         path: the file.
         rows: of `steps.csv`.
+        labels: chain -> what tells it from the others.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    for name in dict.fromkeys(row[0] for row in rows):
+    for name, label in labels.items():
         own = [row for row in rows if row[0] == name]
         steps, values = [int(row[1]) for row in own], [float(row[3]) for row in own]
-        axes.plot(steps, values, label=name)
+        axes.plot(steps, values, label=label)
     axes.set(xlabel="step", ylabel="probability of the condition", ylim=(0, 1))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=5)
+    if len(labels) <= 12:
+        axes.legend(fontsize="small")
     with written_whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

@@ -1,5 +1,6 @@
 """The start of a chain: a random code, or that of a picture."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -97,11 +98,25 @@ def load_image(path: str | Path, size: tuple[int, int]) -> np.ndarray:
     return (pixels - mean[top : top + size[0], left : left + size[1]])[None]
 
 
-def get_code(encoder: keras.Model, image: np.ndarray, layer: str) -> np.ndarray:
-    """The code of an image: the encoder's layer after its ReLU, float32, (1, code).
+def code_of(encoder: keras.Model, layer: str, length: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Makes the function from an image to its code: the encoder's layer after its ReLU.
+
+    Args:
+        encoder: from images to the layer, among others.
+        layer: its name.
+        length: of the generator's codes.
+
+    Returns:
+        A function from float32, (1, height, width, channels), to float32, (1, length).
 
     Raises:
-        UserError: there is no such layer.
+        UserError: there is no such layer, or its codes are of another length.
     """
-    model = keras.Model(encoder.inputs, after_activation(encoder, layer))
-    return np.asarray(model([image]))
+    code = after_activation(encoder, layer)
+    if tuple(code.shape[1:]) != (length,):
+        raise UserError(
+            f"the layer {layer} makes codes of the shape {tuple(code.shape[1:])}, the generator "
+            f"takes {(length,)}"
+        )
+    model = keras.Model(encoder.inputs, code)
+    return lambda image: np.asarray(model([image]))
