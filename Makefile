@@ -30,6 +30,7 @@ benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/multiscale.py
 	$(BIN)/python benchmarks/iccv_introspective.py
 	$(BIN)/python benchmarks/iccv_introspective.py --memory
+	$(BIN)/python benchmarks/ppgn.py
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or later is needed')"
@@ -46,4 +47,4 @@ $(VENV)/.installed-benchmark: $(VENV)/.installed requirements-benchmark.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) outputs results .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) outputs output results .pytest_cache .ruff_cache .hypothesis

@@ -14,15 +14,24 @@ from keras import ops
 from common.constants import constant
 
 
-def keras_axis(axis: int, dimensions: int) -> int:
-    """The axis, 0 or more, that Caffe's `axis` of a blob of so many dimensions is here.
+def caffe_axis(axis: int, dimensions: int) -> int:
+    """The axis, 0 or more, that Caffe's `axis` of a blob of so many dimensions is there.
 
     Raises:
         ValueError: there is no such axis.
     """
     if not -dimensions <= axis < dimensions:
         raise ValueError(f"there is no axis {axis} among {dimensions}")
-    axis %= dimensions
+    return axis % dimensions
+
+
+def keras_axis(axis: int, dimensions: int) -> int:
+    """The axis, 0 or more, that Caffe's `axis` of a blob of so many dimensions is here.
+
+    Raises:
+        ValueError: there is no such axis.
+    """
+    axis = caffe_axis(axis, dimensions)
     return (0, 3, 1, 2)[axis] if dimensions == 4 else axis
 
 
@@ -34,11 +43,21 @@ def caffe_shape(shape: Sequence[int | None]) -> tuple[int | None, ...]:
     return tuple(shape)
 
 
-def _to_caffe(blob):
+def keras_shape(shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    """The shape here of a blob that has this one in Caffe."""
+    if len(shape) == 4:
+        frames, channels, height, width = shape
+        return (frames, height, width, channels)
+    return tuple(shape)
+
+
+def to_caffe(blob):
+    """A blob with its axes in Caffe's order."""
     return ops.transpose(blob, (0, 3, 1, 2)) if len(blob.shape) == 4 else blob
 
 
-def _from_caffe(blob):
+def from_caffe(blob):
+    """The way back of `to_caffe`."""
     return ops.transpose(blob, (0, 2, 3, 1)) if len(blob.shape) == 4 else blob
 
 
@@ -91,11 +110,11 @@ class Product(keras.layers.Layer):
 
     def call(self, inputs):
         """Takes x and y."""
-        x, y = map(_to_caffe, inputs)
+        x, y = map(to_caffe, inputs)
         shape = [1] * len(x.shape)
         for i, n in enumerate(y.shape):
             shape[self._axis + i] = -1 if n is None else n
-        return _from_caffe(x * ops.reshape(y, shape))
+        return from_caffe(x * ops.reshape(y, shape))
 
 
 class Sum(keras.layers.Layer):
@@ -118,7 +137,7 @@ class Log(keras.layers.Layer):
     """Caffe's Log: the logarithm of scale * x + shift.
 
     Args:
-        base: of the logarithm, above 0; None: e.
+        base: of the logarithm, above 0 and not 1; None: e.
         scale: see above.
         shift: see above.
         **kwargs: those of `keras.layers.Layer`.
@@ -126,6 +145,8 @@ class Log(keras.layers.Layer):
 
     def __init__(self, base: float | None = None, scale: float = 1, shift: float = 0, **kwargs):
         super().__init__(trainable=False, **kwargs)
+        if base is not None and not (0 < base < math.inf and base != 1):
+            raise ValueError(f"the base of a logarithm must be above 0 and not 1, got {base}")
         self._unit = 1.0 if base is None else 1 / math.log(base)
         self._scale, self._shift = scale, shift
 
@@ -152,11 +173,8 @@ class Reshape(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """(n, height, width, channels) or (n, *shape)."""
-        if len(self._shape) == 3:
-            channels, height, width = self._shape
-            return (input_shape[0], height, width, channels)
-        return (input_shape[0], *self._shape)
+        return keras_shape((input_shape[0], *self._shape))
 
     def call(self, x):
         """Any shape; all but the first axis must be known."""
-        return _from_caffe(ops.reshape(_to_caffe(x), (-1, *self._shape)))
+        return from_caffe(ops.reshape(to_caffe(x), (-1, *self._shape)))

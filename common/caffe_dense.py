@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.caffe_arithmetic import caffe_shape, from_caffe, keras_shape, to_caffe
+
 
 def frozen_weight(layer: keras.layers.Layer, name: str, array: np.ndarray):
     """Gives a layer a weight that never changes."""
@@ -23,7 +25,8 @@ class InnerProduct(keras.layers.Layer):
         weights: shape (out, in), as Caffe keeps it. Where the input is of four dimensions, its
             columns are in the order channel, row, column.
         bias: shape (out,), or None.
-        axis: of Caffe's shape of the input; this one and all after it are taken together.
+        axis: of Caffe's shape of the input, 1 or more; this one and all after it are taken
+            together.
         **kwargs: those of `keras.layers.Layer`.
     """
 
@@ -49,19 +52,16 @@ class InnerProduct(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """The axes before `axis`, then out."""
-        if len(input_shape) == 4 and self.axis > 1:
-            frames, height, width, channels = input_shape
-            input_shape = (frames, channels, height, width)
-        return (*input_shape[: self.axis], self.units)
+        return keras_shape((*caffe_shape(input_shape)[: self.axis], self.units))
 
     def call(self, x):
         """Any shape; the last axes must be known."""
-        if len(x.shape) == 4 and self.axis > 1:
-            x = ops.transpose(x, (0, 3, 1, 2))
+        # With axis 1 the weights are laid out for the images as they are.
+        x = to_caffe(x) if self.axis > 1 else x
         lead = [-1 if n is None else n for n in x.shape[: self.axis]]
         x = ops.reshape(x, (*lead, int(np.prod(x.shape[self.axis :]))))
         x = ops.custom_gradient(self._multiply)(x)
-        return x if self.bias is None else x + self.bias
+        return from_caffe(x if self.bias is None else x + self.bias)
 
     def _multiply(self, x):
         def gradient(*args, upstream=None):
@@ -91,9 +91,9 @@ class Embed(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """The input's shape, then out."""
-        return (*input_shape, self.embeddings.shape[1])
+        return keras_shape((*caffe_shape(input_shape), self.embeddings.shape[1]))
 
     def call(self, numbers):
         """Any shape; whole numbers from 0."""
-        rows = ops.take(self.embeddings, ops.cast(numbers, "int32"), axis=0)
-        return rows if self.bias is None else rows + self.bias
+        rows = ops.take(self.embeddings, ops.cast(to_caffe(numbers), "int32"), axis=0)
+        return from_caffe(rows if self.bias is None else rows + self.bias)

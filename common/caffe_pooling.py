@@ -49,19 +49,29 @@ class Pooling(keras.layers.Layer):
         return side if self.size is None else self.size[axis]
 
     def _count(self, axis: int, side: int) -> int:
-        """How many windows there are along an axis."""
+        """How many windows there are along an axis.
+
+        Raises:
+            ValueError: the last one would lie outside of the image.
+        """
         pad, stride = self.pad[axis], self.stride[axis]
         span = side + 2 * pad - self._window(axis, side)
         count = (-(-span // stride) if self.ceil else span // stride) + 1
-        # The last window must begin inside of the image or of the padding before it.
-        if pad and (count - 1) * stride >= side + pad:
+        # The last window must begin inside of the image or of the padding before it; Caffe sees
+        # to that for both axes if either has padding.
+        if (count - 1) * stride >= side + pad:
+            if not any(self.pad):
+                raise ValueError(f"a stride of {stride} leads out of an image of {side} pixels")
             count -= 1
         return count
 
     def call(self, images):
         """Shape (n, height, width, channels); height and width must be known."""
         sides = images.shape[1:3]
-        window = tuple(self._window(axis, n) for axis, n in enumerate(sides))
+        # A window of the image and the padding before it sees as much as any larger one.
+        window = tuple(
+            min(self._window(axis, n), n + self.pad[axis]) for axis, n in enumerate(sides)
+        )
         counts = tuple(self._count(axis, n) for axis, n in enumerate(sides))
         reach = [
             (c - 1) * s + w - n - p
@@ -77,15 +87,15 @@ class Pooling(keras.layers.Layer):
         if self.method == "MAX":
             return ops.max_pool(images, window, strides=self.stride, padding="valid")
         mean = ops.average_pool(images, window, strides=self.stride, padding="valid")
-        rows, columns = (self._areas(axis, n, window[axis]) for axis, n in enumerate(sides))
+        rows, columns = (self._areas(axis, n) for axis, n in enumerate(sides))
         areas = rows[:, None] * columns
         share = (window[0] * window[1] / areas).astype(np.float32)[None, :, :, None]
         return mean if (share == 1).all() else mean * share
 
-    def _areas(self, axis: int, side: int, window: int) -> np.ndarray:
+    def _areas(self, axis: int, side: int) -> np.ndarray:
         """The length of each window up to the padded border."""
         begin = np.arange(self._count(axis, side)) * self.stride[axis] - self.pad[axis]
-        return np.minimum(begin + window, side + self.pad[axis]) - begin
+        return np.minimum(begin + self._window(axis, side), side + self.pad[axis]) - begin
 
 
 class LRN(keras.layers.Layer):

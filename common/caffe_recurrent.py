@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.caffe_arithmetic import caffe_shape, to_caffe
 from common.caffe_dense import frozen_weight
 
 
@@ -46,16 +47,17 @@ class LSTM(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         """(steps, streams, out)."""
-        return (*input_shape[0][:2], self.units)
+        return (*caffe_shape(input_shape[0])[:2], self.units)
 
     def call(self, inputs):
         """Takes x, cont and, if there are weights for it, a static input.
 
         Args:
-            inputs: x, (steps, streams, ...), cont, (steps, streams), and (streams, ...). The
-                number of steps must be known.
+            inputs: x, (steps, streams, ...), cont, (steps, streams), and (streams, ...), in
+                Caffe's order unless they are of four dimensions. The number of steps must be
+                known.
         """
-        x, cont, *static = inputs
+        x, cont, *static = map(to_caffe, inputs)
         steps = x.shape[0]
         x = ops.reshape(x, (steps, -1, int(np.prod(x.shape[2:]))))
         gates = ops.matmul(x, self.kernel) + self.bias

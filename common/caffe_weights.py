@@ -18,7 +18,7 @@ from common.errors import UserError
 Shape = tuple[int, ...]
 WeightSource = Callable[[str, Sequence[Shape], float], tuple[np.ndarray, ...]]
 
-_MOST = 2**31  # values that a layer of random weights may have
+_MOST = 2**28  # values that a layer of random weights may have; 1 GiB
 
 
 def weights_from(path: str | os.PathLike) -> WeightSource:

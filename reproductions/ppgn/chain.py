@@ -162,9 +162,10 @@ class Chain:
             raise ValueError("the code or its step is out of range")
         if not 0 <= index < len(self.schedule.conditions) + done:
             raise ValueError("there is no such condition")
+        epsilon1, keys = float(state["epsilon1"]), state["random_keys"]
+        if not (np.isfinite(epsilon1) and keys.shape == (624,)):
+            raise ValueError("epsilon1 or the random numbers are damaged")
         position, has_gauss, cached = state["random_rest"]
-        self._random.set_state(
-            ("MT19937", state["random_keys"], int(position), int(has_gauss), float(cached))
-        )
+        self._random.set_state(("MT19937", keys, int(position), int(has_gauss), float(cached)))
         self.h, self.i, self._index, self.done = h, i, index, bool(done)
-        self._epsilon1 = float(state["epsilon1"])
+        self._epsilon1 = epsilon1

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.errors import UserError, warn
-from common.images import save_gif
+from common.images import read_picture, save_gif
 from common.runs import check_writable
 from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition
@@ -21,9 +21,15 @@ from reproductions.ppgn.formats import FORMATS
 from reproductions.ppgn.inpainting import Context, get_mask, stitch
 from reproductions.ppgn.montage import montage, read_all, same_size
 from reproductions.ppgn.naming import caption_stem, class_stem, final_file
-from reproductions.ppgn.networks import Loader, suite_name
-from reproductions.ppgn.options import region, units
-from reproductions.ppgn.pixels import save_jpeg, with_label
+from reproductions.ppgn.networks import (
+    SUITE,
+    Loader,
+    check_makes_images,
+    check_takes_images,
+    suite_name,
+)
+from reproductions.ppgn.options import CAFFENET_WEIGHTS, region, units
+from reproductions.ppgn.pixels import letters_that_fit, save_jpeg, with_label
 from reproductions.ppgn.plan import caption, columns, differ, schedules
 from reproductions.ppgn.run_folder import RunFolder
 from reproductions.ppgn.sampler import sample
@@ -75,9 +81,12 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
     """
     _banner(flags, [f" units: {flags.units}    xy: {flags.xy}"], epsilons=4)
     loader = _prepare(flags, loader)
+    picture = _find_start(flags)
     names = class_names(flags.labels or MISC / _labels_file(flags.net_definition))
     encoder, generator = _encoder_and_generator(flags, loader)
-    network = loader.load(flags.net_definition, flags.net_weights)
+    network = _condition_network(flags, loader)
+    if flags.net_pixels != "caffe" and network.input_shape[-1] != 3:
+        raise UserError(f"--net_pixels {flags.net_pixels} is for networks of 3 channels")
     place = (flags.xy, flags.xy, flags.xy + 1, flags.xy + 1)
     if flags.region is not None:
         place = region(flags.region)
@@ -93,7 +102,7 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
     lists = [[unit] for unit in numbers] if flags.batch_units else [numbers]
     plans = schedules(flags, lists)
     names_of = functools.partial(class_stem, flags.act_layer)
-    start = _starter(flags, networks, encoder, inpainting)
+    start = _starter(flags, networks, encoder, picture)
     chains = [start(plan, names_of(plan)) for plan in _distinct(plans, names_of)]
     if flags.init_file == "None":
         print(">>", chains[0].h.min(), chains[0].h.max())
@@ -132,16 +141,18 @@ def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> 
     words = [word for word in flags.sentence.split("_") if word]
     numbers = convert_words_into_numbers(flags.vocabulary or MISC / VOCABULARY, words)
     loader = _prepare(flags, loader)
+    picture = _find_start(flags)
     encoder, generator = _encoder_and_generator(flags, loader)
-    network = loader.load(flags.net_definition, flags.net_weights)
+    network = _condition_network(flags, loader)
     captioner = _captioner(flags, loader, len(numbers))
+    _check_captioner(captioner, numbers, words)
     condition = CaptionCondition(network, flags.act_layer, captioner, numbers)
     networks = Networks(generator, encoder, flags.code_layer, condition)
     readable = flags.sentence.replace("_", " ")
 
     plans = schedules(flags, [[readable]])
     names_of = functools.partial(caption_stem, flags.act_layer)
-    start = _starter(flags, networks, encoder, inpainting=False)
+    start = _starter(flags, networks, encoder, picture)
     chains = [start(plan, names_of(plan)) for plan in _distinct(plans, names_of)]
     if flags.init_file != "None":
         print("Loaded start code: ", chains[0].h.shape)
@@ -189,7 +200,28 @@ def _encoder_and_generator(
     flags: argparse.Namespace, loader: Loader
 ) -> tuple[keras.Model, keras.Model]:
     encoder = loader.load(flags.encoder_definition, flags.encoder_weights)
-    return encoder, loader.load(flags.generator_definition, flags.generator_weights)
+    generator = loader.load(flags.generator_definition, flags.generator_weights)
+    check_takes_images(encoder, "encoder")
+    check_makes_images(generator)
+    return encoder, generator
+
+
+def _condition_network(flags: argparse.Namespace, loader: Loader) -> keras.Model:
+    weights = flags.net_weights
+    if flags.net_definition in SUITE and weights == CAFFENET_WEIGHTS:
+        weights = SUITE[flags.net_definition].weights
+    network = loader.load(flags.net_definition, weights)
+    check_takes_images(network, "condition network")
+    return network
+
+
+def _find_start(flags: argparse.Namespace) -> Path | None:
+    """The picture to start from, which is read to see whether it is one; None: random codes."""
+    if flags.init_file == "None":
+        return None
+    path = find_image(flags.init_file, flags.weights == "random")
+    read_picture(path)
+    return path
 
 
 def _captioner(flags: argparse.Namespace, loader: Loader, steps: int) -> keras.Model:
@@ -205,35 +237,55 @@ def _captioner(flags: argparse.Namespace, loader: Loader, steps: int) -> keras.M
     return loader.load(flags.captioner_definition, flags.net_weights, **options)
 
 
+def _check_captioner(captioner: keras.Model, numbers: list[int], words: list[str]) -> None:
+    names = {layer.name for layer in captioner.layers}
+    missing = [name for name in ("image_features", "lstm1", "predict") if name not in names]
+    if missing:
+        raise UserError(f"the captioner {captioner.name} has no layer {missing[0]}, as LRCN has")
+    known = captioner.get_layer("predict").output.shape[-1]
+    for number, word in zip(numbers, words, strict=False):
+        if number >= known:
+            raise UserError(
+                f"{word!r} is word {number} of the vocabulary, but the captioner "
+                f"{captioner.name} knows {known} words only: is it another one's vocabulary?"
+            )
+
+
 def _distinct(plans: Sequence[Schedule], names_of: Callable[[Schedule], str]) -> Sequence[Schedule]:
-    names = [names_of(plan) for plan in plans]
-    for name in names:
-        if names.count(name) > 1:
+    seen = set()
+    for name in map(names_of, plans):
+        if name in seen:
             raise UserError(f"two chains would both be called {name}: units must differ")
+        seen.add(name)
     return plans
 
 
 def _starter(
-    flags: argparse.Namespace, networks: Networks, encoder: keras.Model, inpainting: bool
+    flags: argparse.Namespace, networks: Networks, encoder: keras.Model, start: Path | None
 ) -> Callable[[Schedule, str], Chain]:
     """Makes the function that draws the start of a chain, from its schedule and name."""
-    if flags.init_file == "None":
+    if start is None:
 
         def from_random(plan: Schedule, name: str) -> Chain:
             random = np.random.RandomState(plan.seed)
             return Chain(plan, name, random, random_code(random, networks.code_size))
 
         return from_random
-    if inpainting and flags.patch >= min(networks.image_size):
-        raise UserError(f"--patch {flags.patch} must be smaller than the image")
-    path = find_image(flags.init_file, flags.weights == "random")
-    picture = load_image(path, networks.image_size)
+    size = networks.image_size
+    inpainting = getattr(flags, "epsilon4", 0) > 0
+    if inpainting and flags.patch >= min(size):
+        raise UserError(
+            f"--patch {flags.patch} must be smaller than the images, which are {size[0]}x{size[1]}"
+        )
+    if encoder.input_shape[-1] != 3:
+        raise UserError("starting from a picture is for networks of 3 channels")
+    picture = load_image(start, size)
     encode = code_of(encoder, flags.opt_layer or flags.code_layer, networks.code_size)
 
     def from_picture(plan: Schedule, name: str) -> Chain:
         random, image, context = np.random.RandomState(plan.seed), picture, None
         if inpainting:
-            mask = get_mask(random, networks.image_size, flags.patch)
+            mask = get_mask(random, size, flags.patch)
             image = picture * (1 - mask)
             context = Context(mask, image)
         return Chain(plan, name, random, encode(image), context)
@@ -271,6 +323,7 @@ def _run(
     except KeyboardInterrupt:
         bar.close()
         folder.close()
+        _finish(flags, folder, [chain for chain in chains if chain.name in folder.last])
         print(f"interrupted; --resume {folder.path} goes on", file=sys.stderr)
         sys.exit(130)
     bar.close()
@@ -314,9 +367,14 @@ def _finish(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -
 def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -> np.ndarray:
     """The last images of all chains, each with what tells it from the others."""
     several = differ(chain.schedule for chain in chains)
-    cells = []
+    pictures, labels = [], []
     for chain in chains:
         image, probability = folder.last[chain.name]
-        text = f"{caption(flags, chain.schedule, several)}: p {probability:.2g}"
-        cells.append(with_label(folder.pixels(image[0]), text))
+        pictures.append(folder.pixels(image[0]))
+        labels.append(f"{caption(flags, chain.schedule, several)}: p {probability:.2g}")
+    width = pictures[0].shape[1]
+    letters = min(letters_that_fit(label, width) for label in labels)
+    cells = [
+        with_label(picture, label, letters) for picture, label in zip(pictures, labels, strict=True)
+    ]
     return montage(cells, columns(flags))

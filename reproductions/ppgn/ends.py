@@ -23,8 +23,16 @@ def _is_activation(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, (*_ACTIVATIONS, LeakyReLU))
 
 
+def _has_activation(layer: keras.layers.Layer) -> bool:
+    """Whether a layer ends with an activation of its own, as a Dense may."""
+    separable = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+    if _is_activation(layer) or not (hasattr(layer, "kernel") or isinstance(layer, separable)):
+        return False
+    return getattr(layer, "activation", None) not in (None, keras.activations.linear)
+
+
 def before_activation(model: keras.Model, layer: str):
-    """What a layer makes, without the activation that follows it.
+    """What a layer makes, at its first use, without the activation that follows it.
 
     This is what the original's `net.forward(end=layer)` leaves: Caffe's activations are layers of
     their own.
@@ -44,6 +52,8 @@ def before_activation(model: keras.Model, layer: str):
             f"the network {model.name} has no layer {layer}; "
             + (f"similar ones: {', '.join(near)}" if near else f"its layers: {', '.join(names)}")
         )
+    if isinstance(model.get_layer(name), keras.Model):
+        raise UserError(f"the layer {layer} of {model.name} is a network itself, not a layer")
     output = model.get_layer(name).output
     if not hasattr(output, "shape"):
         raise UserError(f"the layer {layer} of {model.name} makes more than one output")
@@ -75,32 +85,32 @@ def _reads(layer: keras.layers.Layer, tensor) -> bool:
 
 
 def with_activation_layers(model: keras.Model) -> keras.Model:
-    """The same network, with the activations of its layers as layers of their own.
+    """A copy of a network, with the activations of its layers as layers of their own.
 
     Args:
-        model: Functional or Sequential. Its weights are shared.
+        model: Functional or Sequential.
     """
-    functional = keras.Model(model.inputs, model.outputs, name=model.name)
-    made = {}
+    ends = [one[0] if len(one) == 1 else one for one in (model.inputs, model.outputs)]
+    functional = keras.Model(*ends, name=model.name)
+    taken = {layer.name for layer in functional.layers}
+    originals, activations = {}, {}
 
     def clone(layer):
-        if getattr(layer, "activation", None) in (None, keras.activations.linear) or (
-            _is_activation(layer) or not hasattr(layer, "kernel")
-        ):
-            return layer
-        config = layer.get_config()
-        config["activation"] = "linear"
-        copy = layer.__class__.from_config(config)
-        made[copy.name] = layer
-        return copy
+        # Also where nothing changes: a layer of two networks has the outputs of both.
+        originals[layer.name], config = layer, layer.get_config()
+        if _has_activation(layer):
+            config["activation"] = "linear"
+            name = f"{layer.name}_activation"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            activations[layer.name] = keras.layers.Activation(layer.activation, name=name)
+        return layer.__class__.from_config(config)
 
     def call(layer, *args, **kwargs):
         output = layer(*args, **kwargs)
-        if layer.name not in made:
-            return output
-        original = made[layer.name]
-        layer.set_weights(original.get_weights())
-        name = f"{layer.name}_activation"
-        return keras.layers.Activation(original.activation, name=name)(output)
+        if layer.name in originals:
+            layer.set_weights(originals[layer.name].get_weights())
+        return activations[layer.name](output) if layer.name in activations else output
 
     return keras.models.clone_model(functional, clone_function=clone, call_function=call)

@@ -29,7 +29,7 @@ class Context(NamedTuple):
 def get_mask(
     random: np.random.RandomState, size: tuple[int, int] = (227, 227), patch: int = PATCH
 ) -> np.ndarray:
-    """Draws the place of a square patch: first its row, then its column.
+    """Draws the place of a square patch: first its column, then its row.
 
     Args:
         random: two numbers are drawn.
@@ -39,8 +39,8 @@ def get_mask(
     Returns:
         1 in the patch, 0 around; float32, (1, height, width, 1).
     """
-    top = random.randint(low=0, high=size[0] - patch)
     left = random.randint(low=0, high=size[1] - patch)
+    top = random.randint(low=0, high=size[0] - patch)
     mask = np.zeros((1, *size, 1), np.float32)
     mask[:, top : top + patch, left : left + patch] = 1
     return mask

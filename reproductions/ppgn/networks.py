@@ -115,7 +115,11 @@ class Loader:
     def _read(self, name: str | None, definition: str, weights: str, options: dict):
         if name is not None:
             source = self._source(weights, SUITE[name].gains)
-            return SUITE[name].build(source, **options)
+            try:
+                return SUITE[name].build(source, **options)
+            except TypeError:
+                # The captioner is built for a sentence, the others are not.
+                raise UserError(f"the network {name} cannot be used in this place") from None
         if Path(definition).suffix in KERAS_ENDINGS:
             self.used.append(definition)
             return _read_keras(definition)
@@ -145,6 +149,47 @@ class Loader:
             )
         self.used.append(weights)
         return weights_from(weights)
+
+
+def check_takes_images(model: keras.Model, what: str) -> None:
+    """Refuses a network whose one input is not images of a fixed size.
+
+    Args:
+        model: any.
+        what: to call it in the error.
+
+    Raises:
+        UserError: see above.
+    """
+    shape = model.input_shape
+    if len(model.inputs) != 1 or len(shape) != 4 or None in shape[1:]:
+        raise UserError(
+            f"the {what} {model.name} must take images of one size, (height, width, channels); "
+            f"it takes {_shapes(model.inputs)}"
+        )
+    if shape[-1] not in (1, 3):
+        raise UserError(
+            f"the {what} {model.name} must take images of 1 or 3 channels, the last axis; "
+            f"it takes {_shapes(model.inputs)}"
+        )
+
+
+def check_makes_images(model: keras.Model) -> None:
+    """Refuses a generator that does not make images of a fixed size out of codes.
+
+    Raises:
+        UserError: see above.
+    """
+    shapes = [tuple(one.shape[1:]) for one in (*model.inputs, *model.outputs)]
+    if [len(shape) for shape in shapes] != [1, 3] or None in (*shapes[0], *shapes[1]):
+        raise UserError(
+            f"the generator {model.name} must make images, (height, width, channels), out of "
+            f"codes, (length,); it makes {_shapes(model.outputs)} out of {_shapes(model.inputs)}"
+        )
+
+
+def _shapes(tensors: list) -> str:
+    return " and ".join(str(tuple(one.shape[1:])) for one in tensors)
 
 
 def _read_keras(path: str) -> keras.Model:

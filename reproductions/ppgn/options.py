@@ -1,8 +1,8 @@
 """The flags of `sampling_class.py` and `sampling_caption.py`: the original's, and a few more."""
 
 import argparse
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from common.errors import UserError
 from common.flags import (
@@ -25,6 +25,9 @@ MAY_CHANGE = ("save_interval", "chains_per_call")
 
 #: What a sweep may go over.
 SWEPT = ("epsilon1", "epsilon2", "epsilon3", "lr")
+
+#: Weights of networks that are asked for by their names alone: those of the suite.
+CAFFENET_WEIGHTS = "nets/caffenet/bvlc_reference_caffenet.caffemodel"
 
 #: The flags of the original; their prefixes stay unique, whatever flags there are besides.
 _ORIGINAL = [
@@ -149,18 +152,16 @@ def _add_original(parser: Parser) -> None:
     add("--init_file", default="None", help="a picture to start from; None: a random code")
     add("--write_labels", action="store_true", help="write the label under each sample")
     add("--output_dir", type=_non_empty, default=".", help="folder of the results")
-    weights = "nets/caffenet/bvlc_reference_caffenet.caffemodel"
-    definition = "nets/caffenet/caffenet.prototxt"
     add(
         "--net_weights",
         type=_non_empty,
-        default=weights,
+        default=CAFFENET_WEIGHTS,
         help="of the condition network: a .caffemodel, or a name such as placescnn",
     )
     add(
         "--net_definition",
         type=_non_empty,
-        default=definition,
+        default="nets/caffenet/caffenet.prototxt",
         help="the condition network: a name such as placescnn, a .prototxt, or a Keras model file",
     )
 
@@ -176,7 +177,7 @@ def _add_networks(parser: Parser) -> None:
     for network, weights, definition in (
         (
             "encoder",
-            "nets/caffenet/bvlc_reference_caffenet.caffemodel",
+            CAFFENET_WEIGHTS,
             "nets/caffenet/caffenet.prototxt",
         ),
         (
@@ -279,6 +280,8 @@ def caption_parser() -> Parser:
     add("--vocabulary", type=_non_empty, help="a file with the captioner's words, one in a line")
     _add_networks(parser)
     _add_own(parser)
+    # The original had CaffeNet's here, in which there is no captioner.
+    parser.set_defaults(net_weights="nets/lrcn/lrcn_caffenet_iter_110000.caffemodel")
     return parser
 
 
@@ -306,6 +309,19 @@ def expand_prefixes(
     return spelled
 
 
+def spelled_out(argv: Sequence[str], of_captions: bool) -> list[str]:
+    """Spells out all prefixes of a script's flags that are unique.
+
+    Args:
+        argv: the words of a command line.
+        of_captions: whether of `sampling_caption.py`.
+    """
+    parser = caption_parser() if of_captions else class_parser()
+    known = list(vars(parser.parse_args([])))
+    argv = expand_prefixes(argv, _ORIGINAL_CAPTION if of_captions else _ORIGINAL_CLASS, known)
+    return expand_prefixes(argv, known, known)
+
+
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:
     """The flags that make a run what it is, for `run.json`; files by their absolute paths."""
     own = {name: value for name, value in vars(flags).items() if name not in _NOT_OWN}
@@ -315,8 +331,8 @@ def own_flags(flags: argparse.Namespace) -> dict[str, object]:
             "vocabulary",
             "output_dir",
         )
-        if is_file and isinstance(value, str) and Path(value).exists():
-            own[name] = str(Path(value).absolute())
+        if is_file and isinstance(value, str) and os.path.exists(value):
+            own[name] = os.path.abspath(value)
     return own
 
 
@@ -327,12 +343,14 @@ def _parse(parser: Parser, argv: Sequence[str], original: Sequence[str]) -> argp
         settings = read_settings(folder)
         if settings.get("script") != parser.prog or not isinstance(settings.get("flags"), dict):
             raise UserError(f"{folder} is no run of {parser.prog}")
-        return {**settings["flags"], "output_dir": str(Path(folder).absolute().parent)}
+        return {**settings["flags"], "output_dir": os.path.dirname(os.path.abspath(folder))}
 
     flags = resolve(parser, argv, PRESETS, saved, MAY_CHANGE, _OF_CALL)
     flags.script = parser.prog
     if flags.lr_end < 0:
         flags.lr_end = flags.lr
+    if flags.seed + flags.batch > 2**32:
+        parser.error(f"argument --batch: the last seed must be below {2**32}")
     names = [sweep(text)[0] for text in flags.sweep or ()]
     if len(names) > 2 or len(set(names)) < len(names):
         parser.error("argument --sweep: one or two different names, please")
@@ -370,6 +388,7 @@ def parse_caption(argv: Sequence[str]) -> argparse.Namespace:
     """
     parser = caption_parser()
     flags = _parse(parser, argv, _ORIGINAL_CAPTION)
+    flags.sentence = "_".join(flags.sentence.split())
     if not flags.sentence.strip("_"):
         parser.error("argument --sentence: must not be empty, e.g. a_pizza_on_a_table")
     return flags

@@ -66,21 +66,27 @@ def save_jpeg(pixels: np.ndarray, path: str | Path, quality: int = 75) -> None:
         image.save(temporary, format="JPEG", quality=quality)
 
 
-def with_label(pixels: np.ndarray, label: str) -> np.ndarray:
-    """Writes a label under a picture, in letters as large as its width allows.
+def letters_that_fit(label: str, width: int) -> int:
+    """The size of letters, 30 at most, with which a label fits into a width in pixels."""
+    size = LETTERS
+    while size > 8 and ImageFont.load_default(size).getlength(label) > width - 4:
+        size -= 1
+    return size
+
+
+def with_label(pixels: np.ndarray, label: str, letters: int | None = None) -> np.ndarray:
+    """Writes a label under a picture.
 
     Args:
         pixels: uint8, (height, width, 3).
         label: one line.
+        letters: their size; None: as large as the width allows.
 
     Returns:
         uint8, (height + the label's, width, 3).
     """
     height, width = pixels.shape[:2]
-    size = LETTERS
-    while size > 8 and ImageFont.load_default(size).getlength(label) > width - 4:
-        size -= 1
-    font = ImageFont.load_default(size)
+    font = ImageFont.load_default(letters or letters_that_fit(label, width))
     left, _, right, _ = font.getbbox(label, anchor="ls")
     ascent, descent = font.getmetrics()
     sheet = Image.new("RGB", (width, height + STRIP + ascent + descent), "white")

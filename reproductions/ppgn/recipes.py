@@ -7,10 +7,10 @@ recipe's own: `--weights random`, `--n_iters 20`, `--preset quick`.
 """
 
 import argparse
+import contextlib
 import dataclasses
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 if not __package__:  # run as a script, from any folder
@@ -19,7 +19,7 @@ if not __package__:  # run as a script, from any folder
 from common import flags as command_line
 from common.flags import as_arguments
 from common.quiet import import_tensorflow
-from reproductions.ppgn.options import PRESETS, parse_caption, parse_class
+from reproductions.ppgn.options import PRESETS, parse_caption, parse_class, spelled_out
 
 #: What all recipes have in common.
 _CAFFENET = {
@@ -207,6 +207,7 @@ def command(number: int, argument: str, more: Sequence[str] = ()) -> list[str]:
         more: further words, which win.
     """
     recipe = RECIPES[number]
+    more = spelled_out(more, recipe.of_captions)
     flags = {
         name: value.replace("{}", argument) if isinstance(value, str) else value
         for name, value in recipe.flags.items()
@@ -227,10 +228,11 @@ def command(number: int, argument: str, more: Sequence[str] = ()) -> list[str]:
 def _given(words: Sequence[str]) -> dict[str, str]:
     """The flags of a command line as they were written, the last of each."""
     given = {}
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         name, equals, value = word.partition("=")
         if name.startswith("--"):
-            given[name[2:]] = value if equals else following
+            has_value = not equals and not following.startswith("--")
+            given[name[2:]] = following if has_value else value
     return given
 
 
@@ -245,18 +247,33 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
     Raises:
         UserError: see `reproductions.ppgn.commands`.
     """
-    recipe, words = RECIPES[number], command(number, argument, more)
+    recipe = RECIPES[number]
+    more = spelled_out(more, recipe.of_captions)
+    words = command(number, argument, more)
     flags = _parse(recipe, words, more)
     print(f"{flags.script} {' '.join(more if flags.resume else words)}", flush=True)
     import_tensorflow()
     from reproductions.ppgn import commands
     from reproductions.ppgn.recipe_pictures import make_pictures
 
-    if flags.save_every and not flags.resume:
-        shutil.rmtree(Path(flags.output_dir, "samples"), ignore_errors=True)
     results = (commands.sample_captions if recipe.of_captions else commands.sample_classes)(flags)
+    if flags.save_every:
+        kept = {path for result in results for path in result.samples}
+        _remove_others(Path(flags.output_dir, "samples"), kept)
     for path in make_pictures(number, results, _given(words)):
         print(path.resolve())
+
+
+def _remove_others(folder: Path, kept: Collection[Path]) -> None:
+    """Removes the samples that an earlier run left; whatever else is in the folder stays."""
+    for path in (*folder.glob("*.jpg"), *folder.glob("*/*.jpg")):
+        if path.stem.isdecimal() and path not in kept:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    for path in folder.glob("*"):
+        # What is no folder, or is not empty, cannot be removed so.
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def _parse(recipe: Recipe, words: Sequence[str], more: Sequence[str]) -> argparse.Namespace:
@@ -282,7 +299,8 @@ def parse(argv: Sequence[str]) -> Sequence[str]:
     if len(argv) < 2 or argv[1].startswith("--"):
         _refuse(f"recipe {argv[0]} needs {recipe.argument}, e.g. {argv[0]} {recipe.example}")
     # What is wrong with the flags is said before TensorFlow is imported.
-    _parse(recipe, command(int(argv[0]), argv[1], argv[2:]), argv[2:])
+    more = spelled_out(argv[2:], recipe.of_captions)
+    _parse(recipe, command(int(argv[0]), argv[1], more), more)
     return argv
 
 

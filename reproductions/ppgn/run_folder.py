@@ -55,7 +55,8 @@ class RunFolder:
         self.last: dict[str, tuple[np.ndarray, np.float32]] = {}
         self.path = Path(flags.resume or Path(flags.output_dir, f"{chains[0].name}.run"))
         self._make_folders()
-        self._rows = []
+        self._rows: list[list[str]] = []
+        self._state: dict[str, np.ndarray] = {}
         if flags.resume:
             self._restore()
         else:
@@ -91,24 +92,27 @@ class RunFolder:
                 fields = ("h", "place", "epsilon1", "random_keys", "random_rest")
                 chain.restore({field: state[f"chain{k}_{field}"] for field in fields})
                 self.kept[chain.name] = [int(i) for i in state[f"chain{k}_kept"]]
-                if f"chain{k}_image" in state:
-                    image = state[f"chain{k}_image"]
+                if chain.done:
+                    image = _checked_image(state[f"chain{k}_image"])
                     self.last[chain.name] = image, np.float32(state[f"chain{k}_probability"])
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise UserError(
                 f"the state of {self.path} is damaged, or of a run with other flags: {error}"
             ) from None
         at = {chain.name: chain.i + chain.done for chain in self._chains}
         self._rows = [row for row in read_steps(self.path) if int(row[1]) < at.get(row[0], 0)]
 
-    def save(self, now: bool = False) -> None:
-        """Saves the state if the interval is over, or at once.
+    def save(self) -> None:
+        """Takes down the state, all chains being between two steps; saves it now and then.
 
         Raises:
             UserError: it cannot be written.
         """
-        if not now and time.monotonic() - self._saved < self._flags.save_interval:
-            return
+        self._state = self._between_steps()
+        if time.monotonic() - self._saved >= self._flags.save_interval:
+            self._save()
+
+    def _between_steps(self) -> dict[str, np.ndarray]:
         arrays = {}
         for k, chain in enumerate(self._chains):
             for field, value in chain.state().items():
@@ -118,9 +122,13 @@ class RunFolder:
                 image, probability = self.last[chain.name]
                 arrays[f"chain{k}_image"] = image
                 arrays[f"chain{k}_probability"] = probability
+        return arrays
+
+    def _save(self) -> None:
         self._write_steps()
         self._events.flush()
-        save_state(self.path, **arrays)
+        if self._state:
+            save_state(self.path, **self._state)
         self._saved = time.monotonic()
 
     def note(self, chain: Chain, terms: Terms, norm: float, condition: str, label: str) -> None:
@@ -164,10 +172,13 @@ class RunFolder:
     def close(self) -> None:
         """Saves the state and draws the probabilities of all steps.
 
+        The state is that which `save` took down last: Ctrl-C may have come in the middle of a
+        step, with its random numbers drawn and its code not moved yet.
+
         Raises:
             UserError: a file cannot be written.
         """
-        self.save(now=True)
+        self._save()
         self._events.close()
         several = differ(chain.schedule for chain in self._chains)
         labels = {c.name: caption(self._flags, c.schedule, several) for c in self._chains}
@@ -188,7 +199,20 @@ def read_steps(folder: Path) -> list[list[str]]:
         return []
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         rows = list(csv.reader(file))[1:]
-    return [row for row in rows if len(row) == len(_COLUMNS) and row[1].isdecimal()]
+    return [row for row in rows if len(row) == len(_COLUMNS) and _is_sound(row)]
+
+
+def _is_sound(row: list[str]) -> bool:
+    try:
+        return row[1].isdecimal() and np.isfinite(float(row[3]))
+    except ValueError:
+        return False
+
+
+def _checked_image(image: np.ndarray) -> np.ndarray:
+    if image.ndim != 4 or len(image) != 1 or image.dtype != np.float32:
+        raise ValueError("there is no image")
+    return image
 
 
 def draw_probabilities(

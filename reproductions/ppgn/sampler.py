@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from common.errors import UserError
 from reproductions.ppgn.chain import Chain
 from reproductions.ppgn.inpainting import Context
 from reproductions.ppgn.step import Networks, Terms
@@ -49,11 +50,20 @@ def sample(
         listen: is told of each step.
         after: is called when all chains have made a step.
         at_once: see `evaluate`.
+
+    Raises:
+        UserError: a code is no longer one of numbers.
     """
     while waiting := [chain for chain in chains if not chain.done]:
         for chain, terms in zip(waiting, evaluate(networks, waiting, at_once), strict=True):
             listen(chain, terms)
-            moved = chain.step(terms)
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved = chain.step(terms)
             if not moved.d_h.any():
                 print(" d_h is 0")
+            if not np.isfinite(chain.h).all():
+                raise UserError(
+                    f"after step {chain.i} of {chain.name} its code holds values that are not "
+                    "numbers: the networks' are too large, or an epsilon is"
+                )
         after()

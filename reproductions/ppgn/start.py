@@ -1,5 +1,6 @@
 """The start of a chain: a random code, or that of a picture."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def find_image(path: str, stand_in: bool = False) -> Path:
     Raises:
         UserError: it is not here.
     """
-    if Path(path).exists() or Path(path) != Path(VOLCANO):
+    if os.path.exists(path) or Path(path) != Path(VOLCANO):
         return Path(path)  # whatever is wrong with it, reading it will tell
     downloaded = originals_dir() / "ppgn" / Path(VOLCANO).name
     if downloaded.is_file():

@@ -1,3 +1,5 @@
+"""One constant for each array of a compiled function; large ones stay out of its graph."""
+
 import gc
 import weakref
 
@@ -41,6 +43,80 @@ def test_without_a_function():
 
 def test_a_function_takes_its_constants_with_it():
     array = np.ones(3, np.float32)
+
+    def use():
+        function = tf.function(lambda: constant(array) + 1)
+        function()
+        return weakref.ref(function.get_concrete_function().graph)
+
+    graph = use()
+    gc.collect()
+    assert graph() is None
+
+
+LARGE = np.arange(2**22 + 1, dtype=np.float32)  # just above the size that a graph is to hold
+
+
+def kinds(function) -> list[str]:
+    return [node.type for node in function.get_concrete_function().graph.get_operations()]
+
+
+def test_large_arrays_are_not_written_into_the_graph():
+    @tf.function
+    def use():
+        assert constant(LARGE) is constant(LARGE)
+        return constant(LARGE) + 1
+
+    np.testing.assert_array_equal(use(), LARGE + 1)
+    graph = use.get_concrete_function().graph
+    assert graph.as_graph_def().ByteSize() < 10_000
+    assert len(use.get_concrete_function().captured_inputs) == 1
+    small = tf.function(lambda: constant(LARGE[:-1]) + 1)
+    assert small.get_concrete_function().graph.as_graph_def().ByteSize() > LARGE.nbytes / 2
+    assert kinds(use).count("Placeholder") == 1 and kinds(small).count("Placeholder") == 0
+
+
+def test_large_arrays_in_functions_within_functions():
+    @tf.function
+    def inner(x):
+        return x + constant(LARGE)
+
+    @tf.function
+    def outer(x):
+        return inner(x) + constant(LARGE) + inner(x)
+
+    np.testing.assert_array_equal(outer(tf.zeros(len(LARGE))), 3 * LARGE)
+
+
+def test_arrays_in_loops_and_branches():
+    small = np.arange(3, dtype=np.float32)
+
+    @tf.function
+    def use(n):
+        total = constant(small)
+        for _ in tf.range(n):
+            total += constant(small) + constant(LARGE)[:3]
+        if n > 2:
+            total *= constant(small)
+        return total
+
+    np.testing.assert_array_equal(use(tf.constant(2)), small + 2 * (small + LARGE[:3]))
+    np.testing.assert_array_equal(use(tf.constant(3)), small * (small + 3 * (small + LARGE[:3])))
+
+
+def test_gradients_pass_large_arrays():
+    @tf.function
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(x * constant(LARGE))
+        return tape.gradient(y, x)
+
+    np.testing.assert_array_equal(gradient(tf.ones(len(LARGE))), LARGE)
+
+
+def test_a_function_takes_its_large_constants_with_it():
+    array = LARGE.copy()
 
     def use():
         function = tf.function(lambda: constant(array) + 1)

@@ -1,0 +1,64 @@
+"""The generator's blobs and gradients against Caffe's."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from reproductions.ppgn.ends import after_activation, before_activation
+from tests.reproductions.ppgn.references import (
+    FORWARD,
+    GRADIENT,
+    arrays,
+    error_of_maximum,
+    error_of_sums,
+    from_caffe,
+    relative_error,
+    strided,
+    to_caffe,
+)
+
+TOPS = ("defc7", "defc6", "defc5", "deconv5", "conv5_1", "deconv4", "conv4_1", "deconv3")
+TOPS = (*TOPS, "conv3_1", "deconv2", "deconv1", "deconv0")
+#: Where Caffe's gradients are known besides that at the code: before the leaky ReLU.
+DIFFS = ("deconv1", "deconv2", "conv3_1", "deconv5", "defc5", "defc6", "defc7")
+
+
+@pytest.fixture(scope="module")
+def blobs(golden_generator):
+    """The generator's blobs, and the gradients of a random one at its image."""
+    feat = np.abs(np.random.RandomState(258).normal(0, 1, (1, 4096))).astype(np.float32)
+    upstream = np.random.RandomState(22).normal(0, 1, (1, 3, 256, 256)).astype(np.float32)
+    outputs = {name: after_activation(golden_generator, name) for name in TOPS}
+    outputs["reshape"] = golden_generator.get_layer("reshape").output
+    outputs |= {f"diff_{name}": before_activation(golden_generator, name) for name in DIFFS}
+    model = keras.Model(golden_generator.inputs, outputs)
+    with tf.GradientTape() as tape:
+        code = tf.convert_to_tensor(feat)
+        tape.watch(code)
+        made = model([code])
+    at = {name: made.pop(name) for name in list(made) if name.startswith("diff_")}
+    diffs = tape.gradient(made["deconv0"], {**at, "grad_feat": code}, from_caffe(upstream))
+    return {name: to_caffe(blob) for name, blob in (made | diffs).items()}
+
+
+def compare(name, blobs, error, tolerance):
+    references = arrays("generator")
+    [(key, stride)] = strided(references, name)
+    found = blobs[name] if stride == 1 else blobs[name][..., ::stride, ::stride]
+    assert error(found, references[key]) < tolerance
+    assert error_of_sums(blobs[name], references[f"{name}__stats"]) < tolerance
+
+
+@pytest.mark.parametrize("name", TOPS)
+def test_blob(name, blobs):
+    compare(name, blobs, error_of_maximum, FORWARD)
+
+
+def test_vector_becomes_image_channel_by_channel(blobs):
+    assert (blobs["reshape"] == blobs["defc5"].reshape(1, 256, 4, 4)).all()
+
+
+@pytest.mark.parametrize("name", ["grad_feat", *(f"diff_{name}" for name in DIFFS)])
+def test_gradient(name, blobs):
+    compare(name, blobs, relative_error, GRADIENT)
