@@ -4,7 +4,7 @@ import difflib
 
 import keras
 
-from common.caffe_import import keras_name
+from common.caffe_params import keras_name
 from common.errors import UserError
 
 _ACTIVATIONS = (

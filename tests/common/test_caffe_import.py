@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from common.caffe import parse_prototxt, read_prototxt
-from common.caffe_import import LAYERS, import_network, keras_name
+from common.caffe_builders import LAYERS
+from common.caffe_import import import_network
+from common.caffe_params import keras_name
 from common.caffe_weights import random_weights
 from common.errors import UserError
 from tests.caffe_layers import (

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from common.caffe import parse_prototxt
-from common.caffe_import import LAYERS, import_network
+from common.caffe_builders import LAYERS
+from common.caffe_import import import_network
 from common.errors import UserError
 
 FILES = Path(__file__).parents[1] / "references" / "caffe"
