@@ -208,6 +208,7 @@ def command(number: int, argument: str, more: Sequence[str] = ()) -> list[str]:
     """
     recipe = RECIPES[number]
     more = spelled_out(more, recipe.of_captions)
+    argument = "_".join(argument.split())  # for sentences with blanks
     flags = {
         name: value.replace("{}", argument) if isinstance(value, str) else value
         for name, value in recipe.flags.items()

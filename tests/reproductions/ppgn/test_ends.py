@@ -123,7 +123,7 @@ def test_a_layer_that_is_used_twice():
     x = IMAGES[:, 0, :4, 0]
     np.testing.assert_allclose(split(x), model(x), rtol=1e-5, atol=1e-6)
     # Its first use counts.
-    before = keras.Model(split.inputs, before_activation(split, "twice"))(x)
+    before = keras.Model(split.inputs, before_activation(split, "twice"))([x])
     np.testing.assert_allclose(before, x @ dense.kernel.numpy(), rtol=1e-5, atol=1e-6)
 
 

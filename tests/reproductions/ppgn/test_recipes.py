@@ -123,6 +123,10 @@ def test_a_flag_of_the_user_wins():
     assert parse_class(recipes.command(7, "980", ["--batch", "2"])).batch == 2
 
 
+def test_a_sentence_with_blanks():
+    assert recipes.command(5, " a  dog barks") == recipes.command(5, "a_dog_barks")
+
+
 @pytest.mark.parametrize("given", ["--preset quick", "--preset=quick", "--pre quick"])
 @pytest.mark.parametrize(("number", "argument"), TABLE)
 def test_the_preset(number, argument, given):

@@ -42,8 +42,13 @@ KINDS = {
 }
 
 
+#: One that lasts long enough to be killed while it is watched.
+LONG = "--units 3 --reset_every 40 --save_every 30 --save_interval 0 --n_iters 150"
+
+
 def flags(kind, n_iters=STEPS):
-    return [*SMALL, *words(KINDS[kind]), "--n_iters", str(n_iters), "--output_dir", "out"]
+    given = LONG if kind == "long" else f"{KINDS[kind]} --n_iters {n_iters}"
+    return [*SMALL, *words(f"{given} --output_dir out")]
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +67,7 @@ def unbroken(tmp_path_factory):
             with monkeypatch.context() as patched:
                 prepare(folder, patched)
                 assert_only_warnings(call("sampling_class", flags(kind), patched, capfd))
-            made[kind] = results(folder)
+            made[kind] = folder, results(folder)
         return made[kind]
 
     return unbroken
@@ -76,7 +81,7 @@ def resume(folder, monkeypatch, capfd, unbroken):
         run = only(folder, "out/*.run")
         ended = call("sampling_class", ["--resume", run, *argv], monkeypatch, capfd)
         assert_only_warnings(ended)
-        assert results(folder) == unbroken(kind, monkeypatch, capfd)
+        assert results(folder) == unbroken(kind, monkeypatch, capfd)[1]
         return ended
 
     return resume
@@ -97,19 +102,17 @@ def test_killed_in_the_middle(kind, folder, resume):
 
 
 def test_killed_from_outside(folder, resume):
-    argv = [script_path("sampling_class"), *flags("units")]
+    argv = [script_path("sampling_class"), *flags("long")]
     process = start(argv, folder)
 
     def reached():
-        [run] = folder.glob("out/*.run") or [None]
-        return run and (run / "state.npz").exists() and len(rows(run)) > 2
+        return any(len(rows(path.parent)) > 50 for path in folder.glob("out/*.run/state.npz"))
 
-    try:
-        wait_until(process, lambda: list(folder.glob("out/*.run")) and reached())
-    finally:
-        process.send_signal(signal.SIGKILL)
-        finish(process)
-    resume("units")
+    wait_until(process, reached)
+    process.send_signal(signal.SIGKILL)
+    assert finish(process).status == -signal.SIGKILL
+    ended = resume("long")
+    assert "\nstep: 0020" not in ended.out and "\nstep: 0150" in ended.out
 
 
 class Killed(BaseException):
@@ -224,15 +227,15 @@ def test_the_folder_may_be_named_in_any_way_and_moved(folder, monkeypatch, capfd
     for name in (".", f"../{run.name}/", f"../../moved/../moved/{run.name}"):
         assert_only_warnings(call("sampling_class", ["--resume", name], monkeypatch, capfd))
         found = {name.replace("moved/", "out/"): one for name, one in results(folder).items()}
-        assert found == unbroken("units", monkeypatch, capfd)
+        assert found == unbroken("units", monkeypatch, capfd)[1]
         assert not (folder / "out").exists()
         only(folder, "moved/*.jpg").unlink()
 
 
 @pytest.fixture
-def run(folder, monkeypatch, capfd):
-    """A finished run."""
-    assert_only_warnings(call("sampling_class", flags("units"), monkeypatch, capfd))
+def run(folder, monkeypatch, capfd, unbroken):
+    """A copy of a finished run; its networks are those of the first."""
+    shutil.copytree(unbroken("units", monkeypatch, capfd)[0] / "out", folder / "out")
     return only(folder, "out/*.run")
 
 

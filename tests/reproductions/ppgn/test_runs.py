@@ -344,9 +344,9 @@ INPAINTING = "--units 3 --init_file a.png --epsilon3 0 --patch 5 --n_iters 4"
 
 
 def masked(seed, patch=5):
-    """The mask that the original draws: a row, then a column."""
+    """The mask that the original draws: its column, then its row."""
     random = np.random.RandomState(seed)
-    top, left = random.randint(0, SEEN - patch), random.randint(0, SEEN - patch)
+    left, top = random.randint(0, SEEN - patch), random.randint(0, SEEN - patch)
     mask = np.zeros((SEEN, SEEN, 1))
     mask[top : top + patch, left : left + patch] = 1
     return mask
