@@ -2,25 +2,22 @@
 
 import argparse
 import functools
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 from common.errors import UserError, warn
-from common.images import read_picture, save_gif
+from common.images import read_picture
 from common.runs import check_writable
 from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition
 from reproductions.ppgn.formats import FORMATS
-from reproductions.ppgn.inpainting import Context, get_mask, stitch
-from reproductions.ppgn.montage import montage, read_all, same_size
-from reproductions.ppgn.naming import caption_stem, class_stem, final_file
+from reproductions.ppgn.inpainting import Context, get_mask
+from reproductions.ppgn.naming import caption_stem, class_stem
 from reproductions.ppgn.networks import (
     SUITE,
     Loader,
@@ -29,8 +26,8 @@ from reproductions.ppgn.networks import (
     suite_name,
 )
 from reproductions.ppgn.options import CAFFENET_WEIGHTS, region, units
-from reproductions.ppgn.pixels import letters_that_fit, save_jpeg, with_label
-from reproductions.ppgn.plan import caption, columns, differ, schedules
+from reproductions.ppgn.outcome import Result, finish
+from reproductions.ppgn.plan import schedules
 from reproductions.ppgn.run_folder import RunFolder
 from reproductions.ppgn.sampler import sample
 from reproductions.ppgn.start import code_of, find_image, load_image, random_code
@@ -50,20 +47,6 @@ _MEANINGLESS = (
     "random networks, made on the spot: the pictures mean nothing. The trained ones: "
     "python -m common.weights get caffenet ppgn_generator"
 )
-
-
-class Result(NamedTuple):
-    """What a chain left behind.
-
-    Attributes:
-        plan: what the chain did.
-        final: its last image.
-        samples: those that were kept, in order.
-    """
-
-    plan: Schedule
-    final: Path
-    samples: list[Path]
 
 
 def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> list[Result]:
@@ -144,7 +127,7 @@ def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> 
     picture = _find_start(flags)
     encoder, generator = _encoder_and_generator(flags, loader)
     network = _condition_network(flags, loader)
-    captioner = _captioner(flags, loader, len(numbers))
+    captioner = loader.load_captioner(flags.captioner_definition, flags.net_weights, len(numbers))
     _check_captioner(captioner, numbers, words)
     condition = CaptionCondition(network, flags.act_layer, captioner, numbers)
     networks = Networks(generator, encoder, flags.code_layer, condition)
@@ -222,19 +205,6 @@ def _find_start(flags: argparse.Namespace) -> Path | None:
     path = find_image(flags.init_file, flags.weights == "random")
     read_picture(path)
     return path
-
-
-def _captioner(flags: argparse.Namespace, loader: Loader, steps: int) -> keras.Model:
-    if suite_name(flags.captioner_definition):
-        return loader.load(flags.captioner_definition, flags.net_weights, steps=steps)
-    # The original's definition is of one word at a time, 20 times over.
-    shapes = {
-        "cont_sentence": (steps, 1),
-        "input_sentence": (steps, 1),
-        "image_features": (None, 1000),
-    }
-    options = {"shapes": shapes, "truncated": True}
-    return loader.load(flags.captioner_definition, flags.net_weights, **options)
 
 
 def _check_captioner(captioner: keras.Model, numbers: list[int], words: list[str]) -> None:
@@ -323,58 +293,9 @@ def _run(
     except KeyboardInterrupt:
         bar.close()
         folder.close()
-        _finish(flags, folder, [chain for chain in chains if chain.name in folder.last])
+        finish(flags, folder, [chain for chain in chains if chain.name in folder.last])
         print(f"interrupted; --resume {folder.path} goes on", file=sys.stderr)
         sys.exit(130)
     bar.close()
     folder.close()
-    return _finish(flags, folder, chains)
-
-
-def _finish(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -> list[Result]:
-    for chain in chains:
-        print("-------------------------")
-        # str: as NumPy writes a number of single precision.
-        print(f"Last sample: prob [{folder.last[chain.name][1]!s}] ")
-    for chain in chains:
-        file = final_file(flags.output_dir, chain.name)
-        image, _ = folder.last[chain.name]
-        if chain.context is not None:
-            image = stitch(chain.context.picture, image)
-        save_jpeg(folder.pixels(image[0]), file)
-        print(os.path.join(os.getcwd(), file))
-    print("Saving images...")
-    for chain in chains:
-        files = folder.kept_files(chain)
-        if flags.gif and files:
-            path = Path(flags.output_dir, f"{chain.name}.gif")
-            save_gif(same_size(read_all(files)), path, 50)
-            print(path)
-    if len(chains) > 1:
-        sheet = Path(flags.output_dir, f"sheet_{chains[0].name}.jpg")
-        save_jpeg(_sheet(flags, folder, chains), sheet, quality=92)
-        print(sheet)
-    return [
-        Result(
-            chain.schedule,
-            Path(final_file(flags.output_dir, chain.name)),
-            folder.kept_files(chain),
-        )
-        for chain in chains
-    ]
-
-
-def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: list[Chain]) -> np.ndarray:
-    """The last images of all chains, each with what tells it from the others."""
-    several = differ(chain.schedule for chain in chains)
-    pictures, labels = [], []
-    for chain in chains:
-        image, probability = folder.last[chain.name]
-        pictures.append(folder.pixels(image[0]))
-        labels.append(f"{caption(flags, chain.schedule, several)}: p {probability:.2g}")
-    width = pictures[0].shape[1]
-    letters = min(letters_that_fit(label, width) for label in labels)
-    cells = [
-        with_label(picture, label, letters) for picture, label in zip(pictures, labels, strict=True)
-    ]
-    return montage(cells, columns(flags))
+    return finish(flags, folder, chains)

@@ -112,14 +112,31 @@ class Loader:
             self._loaded[key] = self._read(name, definition, weights, options)
         return self._loaded[key]
 
+    def load_captioner(self, definition: str, weights: str, steps: int) -> keras.Model:
+        """Loads a captioning network for sentences of so many words, see `lrcn.py`.
+
+        Args:
+            definition: `lrcn`, or a .prototxt like the original's.
+            weights: as for `load`.
+            steps: words, the end of the sentence included.
+
+        Raises:
+            UserError: see `load`.
+        """
+        if suite_name(definition) or Path(definition).suffix in KERAS_ENDINGS:
+            return self.load(definition, weights, steps=steps)
+        shapes = {"cont_sentence": (steps, 1), "input_sentence": (steps, 1)}
+        if os.path.exists(definition):
+            # The original's is of one word at a time, 20 times over.
+            features = read_prototxt(definition).inputs.get("image_features") or (None,)
+            shapes["image_features"] = (None, *features[1:])
+        return self.load(definition, weights, shapes=shapes, truncated=True)
+
     def _read(self, name: str | None, definition: str, weights: str, options: dict):
         if name is not None:
-            source = self._source(weights, SUITE[name].gains)
-            try:
-                return SUITE[name].build(source, **options)
-            except TypeError:
-                # The captioner is built for a sentence, the others are not.
-                raise UserError(f"the network {name} cannot be used in this place") from None
+            if (name == "lrcn") != ("steps" in options):
+                raise UserError(f"the network {name} cannot be used in this place")
+            return SUITE[name].build(self._source(weights, SUITE[name].gains), **options)
         if Path(definition).suffix in KERAS_ENDINGS:
             self.used.append(definition)
             return _read_keras(definition)

@@ -8,8 +8,8 @@ import numpy as np
 
 from common.errors import warn
 from common.images import save_gif
-from reproductions.ppgn.commands import Result
 from reproductions.ppgn.montage import crop, montage, read_all, same_size
+from reproductions.ppgn.outcome import Result
 from reproductions.ppgn.pixels import save_jpeg, with_label
 
 #: The part of an image that a conv5 unit at [6, 6] sees: its side, and where it begins.

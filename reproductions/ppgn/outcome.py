@@ -1,0 +1,91 @@
+"""What chains leave behind when they end: last images, animations, a contact sheet."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from common.images import save_gif
+from reproductions.ppgn.chain import Chain, Schedule
+from reproductions.ppgn.inpainting import stitch
+from reproductions.ppgn.montage import montage, read_all, same_size
+from reproductions.ppgn.naming import final_file
+from reproductions.ppgn.pixels import letters_that_fit, save_jpeg, with_label
+from reproductions.ppgn.plan import caption, columns, differ
+from reproductions.ppgn.run_folder import RunFolder
+
+
+class Result(NamedTuple):
+    """What a chain left behind.
+
+    Attributes:
+        plan: what the chain did.
+        final: its last image.
+        samples: those that were kept, in order.
+    """
+
+    plan: Schedule
+    final: Path
+    samples: list[Path]
+
+
+def finish(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]) -> list[Result]:
+    """Writes the last images, animations and the contact sheet of chains that have ended.
+
+    Args:
+        flags: of the script.
+        folder: of the run.
+        chains: each has made a step.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    for chain in chains:
+        print("-------------------------")
+        # str: as NumPy writes a number of single precision.
+        print(f"Last sample: prob [{folder.last[chain.name][1]!s}] ")
+    for chain in chains:
+        file = final_file(flags.output_dir, chain.name)
+        image, _ = folder.last[chain.name]
+        if chain.context is not None:
+            image = stitch(chain.context.picture, image)
+        save_jpeg(folder.pixels(image[0]), file)
+        print(os.path.join(os.getcwd(), file))
+    print("Saving images...")
+    for chain in chains:
+        files = folder.kept_files(chain)
+        if flags.gif and files:
+            path = Path(flags.output_dir, f"{chain.name}.gif")
+            save_gif(same_size(read_all(files)), path, 50)
+            print(path)
+    if len(chains) > 1:
+        sheet = Path(flags.output_dir, f"sheet_{chains[0].name}.jpg")
+        save_jpeg(_sheet(flags, folder, chains), sheet, quality=92)
+        print(sheet)
+    return [
+        Result(
+            chain.schedule,
+            Path(final_file(flags.output_dir, chain.name)),
+            folder.kept_files(chain),
+        )
+        for chain in chains
+    ]
+
+
+def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]) -> np.ndarray:
+    """The last images of all chains, each with what tells it from the others."""
+    several = differ(chain.schedule for chain in chains)
+    pictures, labels = [], []
+    for chain in chains:
+        image, probability = folder.last[chain.name]
+        pictures.append(folder.pixels(image[0]))
+        labels.append(f"{caption(flags, chain.schedule, several)}: p {probability:.2g}")
+    width = pictures[0].shape[1]
+    letters = min(letters_that_fit(label, width) for label in labels)
+    cells = [
+        with_label(picture, label, letters) for picture, label in zip(pictures, labels, strict=True)
+    ]
+    return montage(cells, columns(flags))
