@@ -135,7 +135,8 @@ class Loader:
     def _read(self, name: str | None, definition: str, weights: str, options: dict):
         if name is not None:
             if (name == "lrcn") != ("steps" in options):
-                raise UserError(f"the network {name} cannot be used in this place")
+                what = "no captioner" if "steps" in options else "a captioner"
+                raise UserError(f"the network {name} is {what}")
             return SUITE[name].build(self._source(weights, SUITE[name].gains), **options)
         if Path(definition).suffix in KERAS_ENDINGS:
             self.used.append(definition)

@@ -272,7 +272,7 @@ def test_networks_that_take_other_things(refused, folder):
 
 
 def test_networks_of_the_suite_in_the_wrong_place(refused, folder):
-    assert "lrcn cannot be used in this place" in refused("--units=3", "--net_definition=lrcn")
+    assert "lrcn is a captioner" in refused("--units=3", "--net_definition=lrcn")
     argv = ["--sentence=a", "--captioner_definition"]
     line = refused(*argv, "network.prototxt", script="sampling_caption")
     assert "the network has no input cont_sentence" in line

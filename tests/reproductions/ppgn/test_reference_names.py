@@ -105,7 +105,10 @@ class Loaded:
     def __init__(self, networks):
         self._networks, self.used = networks, []
 
-    def load(self, definition, weights, **options):
+    def load(self, definition, weights):
+        return self._networks[suite_name(definition)]
+
+    def load_captioner(self, definition, weights, steps):
         return self._networks[suite_name(definition)]
 
 
