@@ -41,6 +41,9 @@ class _Correlation:
     def __init__(self, kernel: np.ndarray, stride: Pair, pad: Pair):
         self.size = kernel.shape[3:]
         self.stride, self.pad = tuple(stride), tuple(pad)
+        self._keeps_size = self.stride == (1, 1) and all(
+            2 * p + 1 == n for p, n in zip(self.pad, self.size, strict=True)
+        )
         # A group's kernels are arrays of their own, as constants are known by their array.
         self._forward = [np.ascontiguousarray(k.transpose(2, 3, 1, 0)) for k in kernel]
         self._taps = tuple(-(-n // s) for n, s in zip(self.size, stride, strict=True))
@@ -58,12 +61,8 @@ class _Correlation:
 
     def forward(self, images):
         """(n, height, width, in) to (n, height', width', out)."""
-        padding = "valid"
-        if self.stride == (1, 1) and all(
-            2 * p + 1 == n for p, n in zip(self.pad, self.size, strict=True)
-        ):
-            padding = "same"
-        elif any(self.pad):
+        padding = "same" if self._keeps_size else "valid"
+        if any(self.pad) and not self._keeps_size:
             images = ops.pad(images, ((0, 0), *((p, p) for p in self.pad), (0, 0)))
         return self._by_group(
             images,
@@ -75,9 +74,7 @@ class _Correlation:
 
     def back(self, images, sides: Pair):
         """(n, height', width', out) to (n, *sides, in)."""
-        if self.stride == (1, 1) and all(
-            2 * p + 1 == n for p, n in zip(self.pad, self.size, strict=True)
-        ):
+        if self._keeps_size:
             return self._by_group(
                 images,
                 self._back,
@@ -93,23 +90,19 @@ class _Correlation:
             crops.append(slice(pad % stride, pad % stride + side))
         images = _extended(images, borders)
         images = self._by_group(
-            images, self._back, lambda part, kernel: ops.conv(part, constant(kernel))
+            images,
+            self._back,
+            lambda part, kernel: _interleaved(ops.conv(part, constant(kernel)), self.stride),
         )
         return images[:, crops[0], crops[1]]
 
     def _by_group(self, images, kernels: Sequence[np.ndarray], convolve):
         if len(kernels) == 1:
-            return self._placed(convolve(images, kernels[0]), kernels)
+            return convolve(images, kernels[0])
         # Split and joined, which is as fast as a convolution in groups, and works everywhere.
         parts = ops.split(images, len(kernels), axis=-1)
-        parts = [
-            self._placed(convolve(part, kernel), kernels)
-            for part, kernel in zip(parts, kernels, strict=True)
-        ]
+        parts = [convolve(part, kernel) for part, kernel in zip(parts, kernels, strict=True)]
         return ops.concatenate(parts, axis=-1)
-
-    def _placed(self, images, kernels):
-        return _interleaved(images, self.stride) if kernels is self._back else images
 
 
 def _extended(images, borders: Sequence[Pair]):
@@ -226,8 +219,7 @@ class Deconvolution(_Frozen):
 
     def compute_output_shape(self, input_shape):
         """(n, stride * (height - 1) + kernel - 2 pad, likewise the width, out)."""
-        sides = (None if n is None else n for n in self._sides(input_shape))
-        return (input_shape[0], *sides, self.filters)
+        return (input_shape[0], *self._sides(input_shape), self.filters)
 
     def _sides(self, input_shape) -> tuple[int | None, ...]:
         c = self._correlation

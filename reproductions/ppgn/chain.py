@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -36,18 +35,6 @@ class Schedule:
     save_every: int
     threshold: float
     reset_every: int
-
-
-class Moved(NamedTuple):
-    """What one step did.
-
-    Attributes:
-        d_prior: E(G(h)) - h.
-        d_h: the direction taken.
-    """
-
-    d_prior: np.ndarray
-    d_h: np.ndarray
 
 
 class Chain:
@@ -108,14 +95,17 @@ class Chain:
         return (
             plan.save_every > 0
             and self.i % plan.save_every == 0
-            and bool(probability > plan.threshold)
+            and float(probability) > plan.threshold
         )
 
-    def step(self, terms: Terms) -> Moved:
+    def step(self, terms: Terms) -> np.ndarray:
         """Makes a step, and goes on to the next: to the next condition, or to the end.
 
         Args:
             terms: of the present code.
+
+        Returns:
+            d_h, the direction taken.
         """
         epsilons, plan = self.epsilons, self.schedule
         d_prior = terms.code - self.h
@@ -135,7 +125,7 @@ class Chain:
             self.done = self._index == len(plan.conditions)
         if not self.done:
             self.i += 1
-        return Moved(d_prior, d_h)
+        return d_h
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the chain needs to go on, as arrays."""

@@ -19,6 +19,7 @@ from reproductions.ppgn.formats import FORMATS
 from reproductions.ppgn.inpainting import Context, get_mask
 from reproductions.ppgn.naming import caption_stem, class_stem
 from reproductions.ppgn.networks import (
+    KERAS_ENDINGS,
     SUITE,
     Loader,
     check_makes_images,
@@ -34,12 +35,11 @@ from reproductions.ppgn.start import code_of, find_image, load_image, random_cod
 from reproductions.ppgn.step import Networks, Terms
 from reproductions.ppgn.words import (
     MISC,
-    PLACES,
-    SYNSETS,
     VOCABULARY,
     class_names,
     convert_words_into_numbers,
     label,
+    names_of_units,
 )
 
 _RULE = "-------------"
@@ -65,15 +65,14 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
     _banner(flags, [f" units: {flags.units}    xy: {flags.xy}"], epsilons=4)
     loader = _prepare(flags, loader)
     picture = _find_start(flags)
-    names = class_names(flags.labels or MISC / _labels_file(flags.net_definition))
+    names = None if flags.labels is None else class_names(flags.labels)
     encoder, generator = _encoder_and_generator(flags, loader)
     network = _condition_network(flags, loader)
-    if flags.net_pixels != "caffe" and network.input_shape[-1] != 3:
-        raise UserError(f"--net_pixels {flags.net_pixels} is for networks of 3 channels")
+    pixels = _pixels(flags, network)
     place = (flags.xy, flags.xy, flags.xy + 1, flags.xy + 1)
     if flags.region is not None:
         place = region(flags.region)
-    condition = UnitCondition(network, flags.act_layer, place, FORMATS[flags.net_pixels])
+    condition = UnitCondition(network, flags.act_layer, place, FORMATS[pixels])
     numbers = units(flags.units)
     for unit in numbers:
         condition.check(unit)
@@ -99,9 +98,11 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
             f"obj: {chain.condition:4d} [{terms.probability[0]:.2f}]\t norm: [{norm:.2f}]"
         )
 
+    if names is None:
+        names = names_of_units(condition.units)
+
     def words(unit: int) -> tuple[str, str]:
-        known = names if flags.act_layer in ("fc8", "prob") or flags.labels else []
-        return str(unit), label(known, flags.act_layer, unit)
+        return str(unit), label(names, flags.act_layer, unit)
 
     return _run(flags, networks, chains, line, words, loader.used)
 
@@ -175,27 +176,44 @@ def _prepare(flags: argparse.Namespace, loader: Loader | None) -> Loader:
     return loader or Loader(random=flags.weights == "random")
 
 
-def _labels_file(definition: str) -> str:
-    return PLACES if suite_name(definition) == "placescnn" else SYNSETS
-
-
 def _encoder_and_generator(
     flags: argparse.Namespace, loader: Loader
 ) -> tuple[keras.Model, keras.Model]:
-    encoder = loader.load(flags.encoder_definition, flags.encoder_weights)
+    weights = _weights(flags.encoder_definition, flags.encoder_weights)
+    encoder = loader.load(flags.encoder_definition, weights)
     generator = loader.load(flags.generator_definition, flags.generator_weights)
     check_takes_images(encoder, "encoder")
     check_makes_images(generator)
     return encoder, generator
 
 
+def _weights(definition: str, weights: str) -> str:
+    """Those of a flag, or by default those that belong to a network of the suite."""
+    if definition in SUITE and weights == CAFFENET_WEIGHTS:
+        return SUITE[definition].weights
+    return weights
+
+
 def _condition_network(flags: argparse.Namespace, loader: Loader) -> keras.Model:
-    weights = flags.net_weights
-    if flags.net_definition in SUITE and weights == CAFFENET_WEIGHTS:
-        weights = SUITE[flags.net_definition].weights
-    network = loader.load(flags.net_definition, weights)
+    network = loader.load(flags.net_definition, _weights(flags.net_definition, flags.net_weights))
     check_takes_images(network, "condition network")
     return network
+
+
+def _pixels(flags: argparse.Namespace, network: keras.Model) -> str:
+    """What the condition network takes, a name in `FORMATS`."""
+    if flags.net_pixels is None:
+        if Path(flags.net_definition).suffix in KERAS_ENDINGS and network.input_shape[-1] == 3:
+            warn(
+                f"{flags.net_definition} is given BGR pixels minus the mean, as Caffe's networks "
+                "are; --net_pixels says what it was trained on"
+            )
+        return "caffe"
+    if suite_name(flags.net_definition) and flags.net_pixels != "caffe":
+        raise UserError(f"--net_pixels {flags.net_pixels}: {flags.net_definition} takes caffe")
+    if flags.net_pixels != "caffe" and network.input_shape[-1] != 3:
+        raise UserError(f"--net_pixels {flags.net_pixels} is for networks of 3 channels")
+    return flags.net_pixels
 
 
 def _find_start(flags: argparse.Namespace) -> Path | None:
@@ -251,16 +269,17 @@ def _starter(
         raise UserError("starting from a picture is for networks of 3 channels")
     picture = load_image(start, size)
     encode = code_of(encoder, flags.opt_layer or flags.code_layer, networks.code_size)
+    if not inpainting:
+        code = encode(picture)
+        return lambda plan, name: Chain(plan, name, np.random.RandomState(plan.seed), code)
 
-    def from_picture(plan: Schedule, name: str) -> Chain:
-        random, image, context = np.random.RandomState(plan.seed), picture, None
-        if inpainting:
-            mask = get_mask(random, size, flags.patch)
-            image = picture * (1 - mask)
-            context = Context(mask, image)
-        return Chain(plan, name, random, encode(image), context)
+    def from_masked_picture(plan: Schedule, name: str) -> Chain:
+        random = np.random.RandomState(plan.seed)
+        mask = get_mask(random, size, flags.patch)
+        image = picture * (1 - mask)
+        return Chain(plan, name, random, encode(image), Context(mask, image))
 
-    return from_picture
+    return from_masked_picture
 
 
 def _run(

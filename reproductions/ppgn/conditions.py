@@ -125,7 +125,8 @@ class CaptionCondition:
         features: what is taken out of the network.
 
     Raises:
-        UserError: no such layer, or its features do not fit the captioner's.
+        UserError: no such layer, its features do not fit the captioner's, or this is built in
+            another way.
     """
 
     def __init__(
@@ -147,12 +148,18 @@ class CaptionCondition:
         # No image takes part in the first half, which is computed once for all steps.
         language = captioner.get_layer("lstm1").output
         inputs = {one.name.split(":")[0]: one for one in captioner.inputs}
-        first = keras.Model([inputs["cont_sentence"], inputs["input_sentence"]], language)
+        try:
+            first = keras.Model([inputs["cont_sentence"], inputs["input_sentence"]], language)
+            self._second = keras.Model(
+                [language, inputs["cont_sentence"], inputs["image_features"]],
+                captioner.get_layer("predict").output,
+            )
+        except (KeyError, ValueError):
+            raise UserError(
+                f"the captioner {captioner.name} is not built like LRCN: cont_sentence and "
+                "input_sentence to lstm1, and with image_features to predict"
+            ) from None
         self._language = ops.convert_to_numpy(first([cont, words]))
-        self._second = keras.Model(
-            [language, inputs["cont_sentence"], inputs["image_features"]],
-            captioner.get_layer("predict").output,
-        )
 
     def climb(self, features, units) -> Climb:
         """The gradients of all words' log p, each given the words before it, are summed.

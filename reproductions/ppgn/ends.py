@@ -3,9 +3,11 @@
 import difflib
 
 import keras
+import numpy as np
 
 from common.caffe_params import keras_name
 from common.errors import UserError
+from common.layers import LeakyReLU
 
 _ACTIVATIONS = (
     keras.layers.Activation,
@@ -14,13 +16,12 @@ _ACTIVATIONS = (
     keras.layers.LeakyReLU,
     keras.layers.ReLU,
     keras.layers.Identity,
+    LeakyReLU,
 )
 
 
 def _is_activation(layer: keras.layers.Layer) -> bool:
-    from common.layers import LeakyReLU
-
-    return isinstance(layer, (*_ACTIVATIONS, LeakyReLU))
+    return isinstance(layer, _ACTIVATIONS)
 
 
 def _has_activation(layer: keras.layers.Layer) -> bool:
@@ -89,6 +90,9 @@ def with_activation_layers(model: keras.Model) -> keras.Model:
 
     Args:
         model: Functional or Sequential.
+
+    Raises:
+        UserError: it has layers whose copies make other numbers.
     """
     ends = [one[0] if len(one) == 1 else one for one in (model.inputs, model.outputs)]
     functional = keras.Model(*ends, name=model.name)
@@ -111,6 +115,38 @@ def with_activation_layers(model: keras.Model) -> keras.Model:
         output = layer(*args, **kwargs)
         if layer.name in originals:
             layer.set_weights(originals[layer.name].get_weights())
+            _finalise(layer)
         return activations[layer.name](output) if layer.name in activations else output
 
-    return keras.models.clone_model(functional, clone_function=clone, call_function=call)
+    copied = keras.models.clone_model(functional, clone_function=clone, call_function=call)
+    _check_same(model, copied)
+    return copied
+
+
+def _finalise(layer: keras.layers.Layer) -> None:
+    """Lets layers that derive numbers from their weights, such as Normalization, do so again."""
+    for one in (layer, *getattr(layer, "layers", ())):
+        if one is not layer:
+            _finalise(one)
+        elif hasattr(one, "finalize_state"):
+            one.finalize_state()
+
+
+def _check_same(model: keras.Model, copied: keras.Model) -> None:
+    if any(None in one.shape[1:] for one in model.inputs):
+        return  # it is for images of any size, which is refused elsewhere
+    random = np.random.default_rng(0)
+    inputs = [
+        random.uniform(-100, 100, (2, *one.shape[1:])).astype(np.float32) for one in model.inputs
+    ]
+    inputs = inputs if len(inputs) > 1 else inputs[0]
+    for wanted, found in zip(_arrays(model(inputs)), _arrays(copied(inputs)), strict=True):
+        if not np.allclose(wanted, found, rtol=1e-4, atol=1e-5 * np.abs(wanted).max()):
+            raise UserError(
+                f"the network {model.name} has layers that cannot be copied: its copy makes other "
+                "numbers"
+            )
+
+
+def _arrays(outputs) -> list[np.ndarray]:
+    return [np.asarray(one) for one in (outputs if isinstance(outputs, list) else [outputs])]

@@ -62,7 +62,7 @@ def suite_name(definition: str) -> str | None:
     """
     if definition in SUITE:
         return definition
-    if os.path.exists(definition):
+    if os.path.isfile(definition):
         return None
     file = Path(definition).name
     return next((name for name, one in SUITE.items() if one.definition == file), None)
@@ -70,20 +70,26 @@ def suite_name(definition: str) -> str | None:
 
 def _weights_name(weights: str) -> str | None:
     """The name in the manifest that a flag means: by that name, or by the file's."""
-    if os.path.exists(weights):
-        return None
     rows = pretrained.manifest()
     if weights in rows:
         return weights
+    if os.path.isfile(weights):
+        return None
     file = Path(weights).name
     return next((name for name, row in rows.items() if row.file == file), None)
+
+
+def _is_own(weights: str) -> bool:
+    rows = pretrained.manifest().values()
+    return Path(weights).name in {name for row in rows for name in (row.name, row.file)}
 
 
 class Loader:
     """Loads networks, each once.
 
     Args:
-        random: whether all weights are random ones, made on the spot.
+        random: whether the suite's own weights are random ones, made on the spot; a file that is
+            none of them is read in any case.
 
     Attributes:
         used: what was loaded, in words.
@@ -123,10 +129,10 @@ class Loader:
         Raises:
             UserError: see `load`.
         """
-        if suite_name(definition) or Path(definition).suffix in KERAS_ENDINGS:
+        if suite_name(definition):
             return self.load(definition, weights, steps=steps)
         shapes = {"cont_sentence": (steps, 1), "input_sentence": (steps, 1)}
-        if os.path.exists(definition):
+        if os.path.isfile(definition):
             # The original's is of one word at a time, 20 times over.
             features = read_prototxt(definition).inputs.get("image_features") or (None,)
             shapes["image_features"] = (None, *features[1:])
@@ -152,9 +158,11 @@ class Loader:
 
     def _source(self, weights: str, gains: Mapping[str, float]) -> WeightSource:
         name = _weights_name(weights)
-        if self._random:
-            seed = zlib.crc32((name or Path(weights).name).encode())
-            self.used.append(f"random weights of seed {seed} for {name or weights}")
+        if self._random and _is_own(weights):
+            # The original's file counts as the suite's own, whether it is here or not.
+            own = name or Path(weights).name
+            seed = zlib.crc32(own.encode())
+            self.used.append(f"random weights of seed {seed} for {own}")
             return random_weights(seed, gains)
         if name is not None:
             path = pretrained.get(name)

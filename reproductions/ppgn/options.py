@@ -15,6 +15,7 @@ from common.flags import (
     seed,
 )
 from common.runs import read_settings
+from common.weights import manifest
 
 #: A few steps with nothing downloaded.
 QUICK = {"n_iters": 20, "save_every": 2, "threshold": 0.0, "weights": "random"}
@@ -23,10 +24,16 @@ PRESETS = {"quick": QUICK}
 #: What may be given together with --resume.
 MAY_CHANGE = ("save_interval", "chains_per_call")
 
+#: The picture that the original's recipes start from.
+VOLCANO = "images/volcano.jpg"
+
+#: The networks of the suite, by the names that flags take.
+NETWORKS = ("caffenet", "caffenet_fcn", "placescnn", "generator", "lrcn")
+
 #: What a sweep may go over.
 SWEPT = ("epsilon1", "epsilon2", "epsilon3", "lr")
 
-#: Weights of networks that are asked for by their names alone: those of the suite.
+#: The default of --net_weights; a network of the suite that is asked for by name has its own then.
 CAFFENET_WEIGHTS = "nets/caffenet/bvlc_reference_caffenet.caffemodel"
 
 #: The flags of the original; their prefixes stay unique, whatever flags there are besides.
@@ -55,7 +62,7 @@ _ORIGINAL_CAPTION = [*_ORIGINAL, "sentence", "captioner_definition"]
 
 #: Entries that belong to the call and not to the run.
 _OF_CALL = ("resume",)
-_NOT_OWN = (*_OF_CALL, "script")
+_NOT_OWN = (*_OF_CALL, "script", "recipe")
 
 
 def _non_empty(text: str) -> str:
@@ -204,7 +211,8 @@ def _add_own(parser: Parser) -> None:
         type=_sweep_text,
         nargs="+",
         metavar="NAME=V,V",
-        help=f"chains for all values, and a contact sheet: one or two of {', '.join(SWEPT)}",
+        help="chains for all values, and a contact sheet: one or two of "
+        f"{', '.join(SWEPT)}; lr_end follows lr where they are equal",
     )
     add(
         "--chains_per_call",
@@ -255,9 +263,8 @@ def class_parser() -> Parser:
     add(
         "--net_pixels",
         choices=("caffe", "rgb", "unit", "tf", "torch"),
-        default="caffe",
-        help="what the condition network takes: BGR minus the mean, RGB in 0..255 or 0..1, or as "
-        "keras.applications calls it",
+        help="what the condition network takes: BGR minus the mean (caffe, also for None), RGB in "
+        "0..255 or 0..1, or as keras.applications calls it",
     )
     add("--patch", type=positive_int, default=100, help="side of the mask for inpainting")
     add("--labels", type=_non_empty, help="a file with the classes' names, one in a line")
@@ -322,6 +329,11 @@ def spelled_out(argv: Sequence[str], of_captions: bool) -> list[str]:
     return expand_prefixes(argv, known, known)
 
 
+def _names() -> set[str]:
+    """What network flags mean by name, whatever files there are."""
+    return {*NETWORKS, *manifest()}
+
+
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:
     """The flags that make a run what it is, for `run.json`; files by their absolute paths."""
     own = {name: value for name, value in vars(flags).items() if name not in _NOT_OWN}
@@ -331,7 +343,7 @@ def own_flags(flags: argparse.Namespace) -> dict[str, object]:
             "vocabulary",
             "output_dir",
         )
-        if is_file and isinstance(value, str) and os.path.exists(value):
+        if is_file and isinstance(value, str) and value not in _names() and os.path.exists(value):
             own[name] = os.path.abspath(value)
     return own
 

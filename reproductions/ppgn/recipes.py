@@ -17,9 +17,11 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags as command_line
+from common.errors import UserError
 from common.flags import as_arguments
 from common.quiet import import_tensorflow
-from reproductions.ppgn.options import PRESETS, parse_caption, parse_class, spelled_out
+from common.runs import read_settings
+from reproductions.ppgn.options import PRESETS, VOLCANO, parse_caption, parse_class, spelled_out
 
 #: What all recipes have in common.
 _CAFFENET = {
@@ -35,7 +37,6 @@ _LRCN = {
     "net_definition": "nets/caffenet/caffenet.prototxt",
     "captioner_definition": "nets/lrcn/lrcn_word_to_preds.deploy.prototxt",
 }
-VOLCANO = "images/volcano.jpg"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -257,12 +258,29 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
     from reproductions.ppgn import commands
     from reproductions.ppgn.recipe_pictures import make_pictures
 
+    own = {"number": number, "argument": argument, "texts": _given(words)}
+    flags.recipe = _own_recipe(flags.resume, own) if flags.resume else own
     results = (commands.sample_captions if recipe.of_captions else commands.sample_classes)(flags)
-    if flags.save_every:
-        kept = {path for result in results for path in result.samples}
+    kept = {path for result in results for path in result.samples}
+    if kept:
         _remove_others(Path(flags.output_dir, "samples"), kept)
-    for path in make_pictures(number, results, _given(words)):
+    for path in make_pictures(number, results, flags.recipe["texts"]):
         print(path.resolve())
+
+
+def _own_recipe(run: str, asked: dict) -> dict:
+    """What a run that goes on was begun with.
+
+    Raises:
+        UserError: another recipe, or another argument.
+    """
+    begun = read_settings(run).get("recipe")
+    if not isinstance(begun, dict) or not isinstance(begun.get("texts"), dict):
+        raise UserError(f"{run} is no run of a recipe: the script itself goes on with it")
+    wanted, found = ((one.get("number"), one.get("argument")) for one in (begun, asked))
+    if wanted != found:
+        raise UserError(f"{run} is a run of recipe {wanted[0]} for {wanted[1]}")
+    return begun
 
 
 def _remove_others(folder: Path, kept: Collection[Path]) -> None:

@@ -1,35 +1,31 @@
 """What a run writes: samples and images for the user, and a folder from which it can go on."""
 
 import argparse
-import csv
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from common.errors import UserError
-from common.files import written_whole
-from common.runs import load_state, save_state, versions, write_settings
+from common.errors import UserError, warn
+from common.runs import (
+    SETTINGS,
+    STATE,
+    load_state,
+    read_settings,
+    save_state,
+    versions,
+    write_settings,
+)
 from reproductions.ppgn.chain import Chain
 from reproductions.ppgn.naming import sample_file, samples_folder
-from reproductions.ppgn.options import own_flags
+from reproductions.ppgn.options import MAY_CHANGE, own_flags
 from reproductions.ppgn.pixels import save_jpeg, to_bytes, with_label
 from reproductions.ppgn.plan import caption, differ
 from reproductions.ppgn.step import Terms
-
-STEPS, CURVE = "steps.csv", "probability.png"
-_COLUMNS = (
-    "chain",
-    "step",
-    "condition",
-    "probability",
-    "best_unit",
-    "best_probability",
-    "norm_d_condition",
-)
+from reproductions.ppgn.table import CURVE, STEPS, draw_probabilities, read_steps, write_steps
 
 
 class RunFolder:
@@ -60,12 +56,9 @@ class RunFolder:
         if flags.resume:
             self._restore()
         else:
-            # What an earlier run of this name left behind.
-            for name in ("state.npz", STEPS):
-                (self.path / name).unlink(missing_ok=True)
-        own = {"script": flags.script, "flags": own_flags(flags), "versions": versions()}
-        write_settings(self.path, {**own, "command": " ".join(sys.argv), **facts})
-        self._write_steps()
+            self._forget()
+        self._write_settings(facts)
+        write_steps(self.path, self._rows)
         self._events = tf.summary.create_file_writer(str(self.path))
         self._saved = time.monotonic()
 
@@ -79,11 +72,47 @@ class RunFolder:
             except OSError as error:
                 raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
 
+    def _forget(self) -> None:
+        """Removes what an earlier run of this name left behind."""
+        if (self.path / SETTINGS).exists():
+            before, now = read_settings(self.path).get("flags"), own_flags(self._flags)
+            before = before if isinstance(before, dict) else {}
+            others = [
+                name
+                for name, value in now.items()
+                if before.get(name) != value and name not in MAY_CHANGE
+            ]
+            if others:
+                warn(
+                    f"the results of {self.path}, a run with another {', '.join(others[:4])}, are "
+                    "replaced; --output_dir keeps runs apart"
+                )
+        for path in (self.path / STATE, self.path / STEPS, *self.path.glob("events.*")):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise UserError(f"cannot remove {path}: {error.strerror}") from None
+
+    def _write_settings(self, facts: dict) -> None:
+        own = {"flags": own_flags(self._flags), "versions": versions()}
+        command = " ".join(sys.argv)
+        if self._flags.resume:
+            before = read_settings(self.path)
+            own = {**before, **own, "resumed": [*before.get("resumed", []), command]}
+            if before.get("weights") != facts["weights"]:
+                warn(f"the run began with {'; '.join(before.get('weights', []))}")
+        else:
+            own = {"script": self._flags.script, **own, "command": command}
+            recipe = getattr(self._flags, "recipe", None)
+            own = own if recipe is None else {**own, "recipe": recipe}
+        write_settings(self.path, {**own, **facts})
+
     def samples(self, chain: Chain) -> Path:
         """The folder of a chain's samples."""
         return samples_folder(self._flags, chain.name, len(self._chains) == 1)
 
     def _restore(self) -> None:
+        self._warn_of_other_samples()
         state = load_state(self.path)
         if state is None:
             return
@@ -101,6 +130,20 @@ class RunFolder:
             ) from None
         at = {chain.name: chain.i + chain.done for chain in self._chains}
         self._rows = [row for row in read_steps(self.path) if int(row[1]) < at.get(row[0], 0)]
+
+    def _warn_of_other_samples(self) -> None:
+        """Chains that run alone share a folder of samples, as the original's do."""
+        if not self._flags.save_every or len(self._chains) > 1:
+            return
+        began = (self.path / SETTINGS).stat().st_mtime
+        for other in sorted(self.path.absolute().parent.glob("*.run")):
+            settings = other / SETTINGS
+            if (
+                not other.samefile(self.path)
+                and settings.exists()
+                and settings.stat().st_mtime > began
+            ):
+                warn(f"{other} began after this run: samples of both may be mixed in samples/")
 
     def save(self) -> None:
         """Takes down the state, all chains being between two steps; saves it now and then.
@@ -125,7 +168,7 @@ class RunFolder:
         return arrays
 
     def _save(self) -> None:
-        self._write_steps()
+        write_steps(self.path, self._rows)
         self._events.flush()
         if self._state:
             save_state(self.path, **self._state)
@@ -184,58 +227,8 @@ class RunFolder:
         labels = {c.name: caption(self._flags, c.schedule, several) for c in self._chains}
         draw_probabilities(self.path / CURVE, self._rows, labels)
 
-    def _write_steps(self) -> None:
-        with (
-            written_whole(self.path / STEPS) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            csv.writer(file).writerows([_COLUMNS, *self._rows])
-
-
-def read_steps(folder: Path) -> list[list[str]]:
-    """The rows of `steps.csv`, without the head; none if there is no such file."""
-    path = Path(folder, STEPS)
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = list(csv.reader(file))[1:]
-    return [row for row in rows if len(row) == len(_COLUMNS) and _is_sound(row)]
-
-
-def _is_sound(row: list[str]) -> bool:
-    try:
-        return row[1].isdecimal() and np.isfinite(float(row[3]))
-    except ValueError:
-        return False
-
 
 def _checked_image(image: np.ndarray) -> np.ndarray:
     if image.ndim != 4 or len(image) != 1 or image.dtype != np.float32:
         raise ValueError("there is no image")
     return image
-
-
-def draw_probabilities(
-    path: Path, rows: Sequence[Sequence[str]], labels: Mapping[str, str]
-) -> None:
-    """Draws the probability of the condition over the steps, a line for each chain, as a PNG.
-
-    Args:
-        path: the file.
-        rows: of `steps.csv`.
-        labels: chain -> what tells it from the others.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, label in labels.items():
-        own = [row for row in rows if row[0] == name]
-        steps, values = [int(row[1]) for row in own], [float(row[3]) for row in own]
-        axes.plot(steps, values, label=label)
-    axes.set(xlabel="step", ylabel="probability of the condition", ylim=(0, 1))
-    axes.grid(alpha=0.3)
-    if len(labels) <= 12:
-        axes.legend(fontsize="small")
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)

@@ -58,8 +58,8 @@ def sample(
         for chain, terms in zip(waiting, evaluate(networks, waiting, at_once), strict=True):
             listen(chain, terms)
             with np.errstate(over="ignore", invalid="ignore"):
-                moved = chain.step(terms)
-            if not moved.d_h.any():
+                d_h = chain.step(terms)
+            if not d_h.any():
                 print(" d_h is 0")
             if not np.isfinite(chain.h).all():
                 raise UserError(

@@ -14,9 +14,8 @@ from common.images import read_picture
 from common.originals import REPOSITORY, originals_dir
 from reproductions.ppgn.crops import compute_topleft
 from reproductions.ppgn.ends import after_activation
+from reproductions.ppgn.options import VOLCANO
 
-#: The picture that the original's recipes start from.
-VOLCANO = "images/volcano.jpg"
 MEAN_FILE = "ilsvrc_2012_mean.mat"
 #: The mean image's own mean, BGR.
 MEAN_COLOUR = (104.00648498535156, 116.66902160644531, 122.67945861816406)

@@ -36,6 +36,15 @@ def class_names(path: str | Path) -> list[str]:
     return names
 
 
+def names_of_units(units: int) -> list[str]:
+    """The classes of ImageNet or MIT Places, if there are as many units; otherwise none."""
+    for file in (SYNSETS, PLACES):
+        names = class_names(MISC / file)
+        if len(names) == units:
+            return names
+    return []
+
+
 def label(names: list[str], layer: str, unit: int) -> str:
     """What is written under a sample: the class, or the layer and the unit."""
     return names[unit] if 0 <= unit < len(names) else f"{layer} {unit}"

@@ -96,11 +96,15 @@ def test_random_weights_depend_on_their_name(light):
         "caffenet",
         "nets/bvlc_reference_caffenet.caffemodel",
         "placescnn",
-        "my.caffemodel",
     ):
         Loader(random=True).load("caffenet", weights)
     sums = [total for _, total, _ in light]
-    assert sums[0] == sums[1] and len(set(sums)) == 3
+    assert sums[0] == sums[1] and len(set(sums)) == 2
+
+
+def test_random_weights_stand_for_the_suites_own_only(light):
+    with pytest.raises(UserError, match=r"no weights my\.caffemodel"):
+        Loader(random=True).load("caffenet", "my.caffemodel")
 
 
 def test_the_condition_network_comes_with_its_weights(light, monkeypatch, capfd):

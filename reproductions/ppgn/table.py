@@ -1,0 +1,81 @@
+"""The table of a run's steps, and its curve."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.files import written_whole
+
+STEPS, CURVE = "steps.csv", "probability.png"
+_COLUMNS = (
+    "chain",
+    "step",
+    "condition",
+    "probability",
+    "best_unit",
+    "best_probability",
+    "norm_d_condition",
+)
+
+
+def write_steps(folder: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Writes `steps.csv`.
+
+    Args:
+        folder: of the run.
+        rows: chain, step, condition, its probability, the best unit and its probability, the norm
+            of d_condition.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with (
+        written_whole(folder / STEPS) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        csv.writer(file).writerows([_COLUMNS, *rows])
+
+
+def read_steps(folder: Path) -> list[list[str]]:
+    """The rows of `steps.csv`, without the head; none if there is no such file."""
+    path = Path(folder, STEPS)
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.reader(file))[1:]
+    return [row for row in rows if len(row) == len(_COLUMNS) and _is_sound(row)]
+
+
+def _is_sound(row: list[str]) -> bool:
+    try:
+        return row[1].isdecimal() and np.isfinite(float(row[3]))
+    except ValueError:
+        return False
+
+
+def draw_probabilities(
+    path: Path, rows: Sequence[Sequence[str]], labels: Mapping[str, str]
+) -> None:
+    """Draws the probability of the condition over the steps, a line for each chain, as a PNG.
+
+    Args:
+        path: the file.
+        rows: of `steps.csv`.
+        labels: chain -> what tells it from the others.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, label in labels.items():
+        own = [row for row in rows if row[0] == name]
+        steps, values = [int(row[1]) for row in own], [float(row[3]) for row in own]
+        axes.plot(steps, values, label=label)
+    axes.set(xlabel="step", ylabel="probability of the condition", ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    if len(labels) <= 12:
+        axes.legend(fontsize="small")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
