@@ -90,6 +90,8 @@ def finite_float(text: str) -> float:
 
 def _number(kind: type, text: str):
     try:
+        if "_" in text:  # which Python allows between digits
+            raise ValueError
         return kind(text)
     except ValueError:
         what = "a whole number" if kind is int else "a number"

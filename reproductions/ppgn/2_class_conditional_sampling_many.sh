@@ -1,3 +1,3 @@
 #!/bin/sh
 # Recipe 2; recipes.py says what it does. Results go to output/ in the folder you are in.
-exec "${PYTHON:-python}" "$(dirname "$0")/recipes.py" 2 "$@"
+exec "${PYTHON:-$(command -v python || command -v python3)}" "$(dirname "$0")/recipes.py" 2 "$@"

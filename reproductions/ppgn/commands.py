@@ -15,6 +15,7 @@ from common.images import read_picture
 from common.runs import check_writable
 from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition
+from reproductions.ppgn.ends import before_activation
 from reproductions.ppgn.formats import FORMATS
 from reproductions.ppgn.inpainting import Context, get_mask
 from reproductions.ppgn.naming import caption_stem, class_stem
@@ -25,6 +26,7 @@ from reproductions.ppgn.networks import (
     check_makes_images,
     check_takes_images,
     suite_name,
+    weights_name,
 )
 from reproductions.ppgn.options import CAFFENET_WEIGHTS, region, units
 from reproductions.ppgn.outcome import Result, finish
@@ -45,7 +47,7 @@ from reproductions.ppgn.words import (
 _RULE = "-------------"
 _MEANINGLESS = (
     "random networks, made on the spot: the pictures mean nothing. The trained ones: "
-    "python -m common.weights get caffenet ppgn_generator"
+    "python -m common.weights get"
 )
 
 
@@ -78,6 +80,7 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
         condition.check(unit)
     if flags.region is not None and not condition.is_map:
         raise UserError(f"--region needs a convolution, the layer {flags.act_layer} has no maps")
+    _check_opt_layer(flags, encoder)
     inpainting = flags.epsilon4 > 0
     networks = Networks(generator, encoder, flags.code_layer, condition, inpainting)
 
@@ -131,6 +134,7 @@ def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> 
     captioner = loader.load_captioner(flags.captioner_definition, flags.net_weights, len(numbers))
     _check_captioner(captioner, numbers, words)
     condition = CaptionCondition(network, flags.act_layer, captioner, numbers)
+    _check_opt_layer(flags, encoder)
     networks = Networks(generator, encoder, flags.code_layer, condition)
     readable = flags.sentence.replace("_", " ")
 
@@ -172,7 +176,9 @@ def _banner(
 def _prepare(flags: argparse.Namespace, loader: Loader | None) -> Loader:
     check_writable(flags.output_dir)
     if flags.weights == "random":
-        warn(_MEANINGLESS)
+        names = map(weights_name, (flags.encoder_weights, flags.generator_weights))
+        names = [*names, weights_name(_net_weights(flags))]
+        warn(" ".join([_MEANINGLESS, *dict.fromkeys(filter(None, names))]))
     return loader or Loader(random=flags.weights == "random")
 
 
@@ -189,13 +195,21 @@ def _encoder_and_generator(
 
 def _weights(definition: str, weights: str) -> str:
     """Those of a flag, or by default those that belong to a network of the suite."""
-    if definition in SUITE and weights == CAFFENET_WEIGHTS:
-        return SUITE[definition].weights
+    if weights == CAFFENET_WEIGHTS:
+        return SUITE[definition].weights if definition in SUITE else weights
+    if Path(definition).suffix in KERAS_ENDINGS:
+        raise UserError(f"the Keras model {definition} has its own weights, not {weights}")
     return weights
 
 
+def _net_weights(flags: argparse.Namespace) -> str:
+    if hasattr(flags, "captioner_definition"):
+        return flags.net_weights  # which are the captioner's too
+    return _weights(flags.net_definition, flags.net_weights)
+
+
 def _condition_network(flags: argparse.Namespace, loader: Loader) -> keras.Model:
-    network = loader.load(flags.net_definition, _weights(flags.net_definition, flags.net_weights))
+    network = loader.load(flags.net_definition, _net_weights(flags))
     check_takes_images(network, "condition network")
     return network
 
@@ -211,8 +225,12 @@ def _pixels(flags: argparse.Namespace, network: keras.Model) -> str:
         return "caffe"
     if suite_name(flags.net_definition) and flags.net_pixels != "caffe":
         raise UserError(f"--net_pixels {flags.net_pixels}: {flags.net_definition} takes caffe")
-    if flags.net_pixels != "caffe" and network.input_shape[-1] != 3:
-        raise UserError(f"--net_pixels {flags.net_pixels} is for networks of 3 channels")
+    channels = network.input_shape[-1]
+    if flags.net_pixels != "caffe" and channels != 3:
+        raise UserError(
+            f"--net_pixels {flags.net_pixels} is for networks of 3 channels, "
+            f"{flags.net_definition} has {channels}"
+        )
     return flags.net_pixels
 
 
@@ -223,6 +241,11 @@ def _find_start(flags: argparse.Namespace) -> Path | None:
     path = find_image(flags.init_file, flags.weights == "random")
     read_picture(path)
     return path
+
+
+def _check_opt_layer(flags: argparse.Namespace, encoder: keras.Model) -> None:
+    if flags.opt_layer is not None:
+        before_activation(encoder, flags.opt_layer)
 
 
 def _check_captioner(captioner: keras.Model, numbers: list[int], words: list[str]) -> None:
@@ -282,6 +305,11 @@ def _starter(
     return from_masked_picture
 
 
+def _command_of(flags: argparse.Namespace) -> str:
+    recipe = getattr(flags, "recipe", None)
+    return f"recipes.py {recipe['number']} {recipe['argument']}" if recipe else flags.script
+
+
 def _run(
     flags: argparse.Namespace,
     networks: Networks,
@@ -293,7 +321,9 @@ def _run(
     """Runs the chains, tells of each step, and writes the pictures of the end."""
     folder = RunFolder(flags, chains, {"weights": used})
     if flags.resume:
-        print(f"going on with {folder.path} at step {min(chain.i for chain in chains)}")
+        at = f"at step {min(chain.i for chain in chains)}"
+        complete = all(chain.done for chain in chains)
+        print(f"{folder.path} is complete" if complete else f"going on with {folder.path} {at}")
     alone = len(chains) == 1
     total, first = (sum(f(c) for c in chains) for f in (lambda c: c.steps, lambda c: c.i))
     bar = tqdm(total=total, initial=first, unit="step", disable=None, dynamic_ncols=True)
@@ -312,8 +342,9 @@ def _run(
     except KeyboardInterrupt:
         bar.close()
         folder.close()
-        finish(flags, folder, [chain for chain in chains if chain.name in folder.last])
-        print(f"interrupted; --resume {folder.path} goes on", file=sys.stderr)
+        if begun := [chain for chain in chains if chain.name in folder.last]:
+            finish(flags, folder, begun)
+        print(f"interrupted; {_command_of(flags)} --resume {folder.path} goes on", file=sys.stderr)
         sys.exit(130)
     bar.close()
     folder.close()

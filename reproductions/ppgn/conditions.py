@@ -66,9 +66,11 @@ class UnitCondition:
             height, width = shape[1:3]
             top, left, bottom, right = region or (0, 0, height, width)
             if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-                where = f"[{top}, {left}]" if (bottom, right) == (top + 1, left + 1) else region
+                where = f"row {top}, column {left}"
+                if (bottom, right) != (top + 1, left + 1):
+                    where = f"rows {top} to {bottom - 1}, columns {left} to {right - 1}"
                 raise UserError(
-                    f"{where} is outside of the maps of the layer {layer}: {height}x{width}"
+                    f"{where}: not all inside of the maps of the layer {layer}, {height}x{width}"
                 )
             self._region = slice(top, bottom), slice(left, right)
 
@@ -154,6 +156,8 @@ class CaptionCondition:
                 [language, inputs["cont_sentence"], inputs["image_features"]],
                 captioner.get_layer("predict").output,
             )
+            if len(self._second.output.shape) != 3:
+                raise ValueError("its scores must be of words, images and the vocabulary")
         except (KeyError, ValueError):
             raise UserError(
                 f"the captioner {captioner.name} is not built like LRCN: cont_sentence and "

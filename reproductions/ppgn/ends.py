@@ -20,6 +20,9 @@ _ACTIVATIONS = (
 )
 
 
+_FEW = 12  # layers, which an error lists
+
+
 def _is_activation(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, _ACTIVATIONS)
 
@@ -49,10 +52,10 @@ def before_activation(model: keras.Model, layer: str):
     names = [one.name for one in model.layers]
     if name not in names:
         near = difflib.get_close_matches(name, names, 3, 0.3)
-        raise UserError(
-            f"the network {model.name} has no layer {layer}; "
-            + (f"similar ones: {', '.join(near)}" if near else f"its layers: {', '.join(names)}")
-        )
+        known = f"similar ones: {', '.join(near)}"
+        if len(names) <= _FEW or not near:
+            known = f"its layers: {', '.join(names)}"
+        raise UserError(f"the network {model.name} has no layer {layer}; {known}")
     if isinstance(model.get_layer(name), keras.Model):
         raise UserError(f"the layer {layer} of {model.name} is a network itself, not a layer")
     output = model.get_layer(name).output
@@ -119,7 +122,7 @@ def with_activation_layers(model: keras.Model) -> keras.Model:
         return activations[layer.name](output) if layer.name in activations else output
 
     copied = keras.models.clone_model(functional, clone_function=clone, call_function=call)
-    _check_same(model, copied)
+    _check_same(functional, copied)
     return copied
 
 
@@ -141,7 +144,8 @@ def _check_same(model: keras.Model, copied: keras.Model) -> None:
     ]
     inputs = inputs if len(inputs) > 1 else inputs[0]
     for wanted, found in zip(_arrays(model(inputs)), _arrays(copied(inputs)), strict=True):
-        if not np.allclose(wanted, found, rtol=1e-4, atol=1e-5 * np.abs(wanted).max()):
+        largest = np.abs(wanted[np.isfinite(wanted)]).max(initial=0)
+        if not np.allclose(wanted, found, rtol=1e-4, atol=1e-5 * largest, equal_nan=True):
             raise UserError(
                 f"the network {model.name} has layers that cannot be copied: its copy makes other "
                 "numbers"

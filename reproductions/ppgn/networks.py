@@ -68,20 +68,23 @@ def suite_name(definition: str) -> str | None:
     return next((name for name, one in SUITE.items() if one.definition == file), None)
 
 
-def _weights_name(weights: str) -> str | None:
-    """The name in the manifest that a flag means: by that name, or by the file's."""
+def weights_name(weights: str) -> str | None:
+    """The name in the manifest that a flag means: by that name, or by the file's.
+
+    A file that exists is meant itself.
+    """
+    if weights not in pretrained.manifest() and os.path.isfile(weights):
+        return None
+    return _own_name(weights)
+
+
+def _own_name(weights: str) -> str | None:
+    """The same, whether the file exists or not."""
     rows = pretrained.manifest()
     if weights in rows:
         return weights
-    if os.path.isfile(weights):
-        return None
     file = Path(weights).name
     return next((name for name, row in rows.items() if row.file == file), None)
-
-
-def _is_own(weights: str) -> bool:
-    rows = pretrained.manifest().values()
-    return Path(weights).name in {name for row in rows for name in (row.name, row.file)}
 
 
 class Loader:
@@ -112,7 +115,7 @@ class Loader:
             UserError: there is no such file, it cannot be read, or the two do not fit.
         """
         name = suite_name(definition)
-        key = (name or os.path.realpath(definition), _weights_name(weights) or weights, *options)
+        key = (name or os.path.realpath(definition), weights_name(weights) or weights, *options)
         key = (*key, *map(repr, options.values()))
         if key not in self._loaded:
             self._loaded[key] = self._read(name, definition, weights, options)
@@ -157,13 +160,13 @@ class Loader:
         return import_network(read_prototxt(definition), self._source(weights, {}), **options)
 
     def _source(self, weights: str, gains: Mapping[str, float]) -> WeightSource:
-        name = _weights_name(weights)
-        if self._random and _is_own(weights):
-            # The original's file counts as the suite's own, whether it is here or not.
-            own = name or Path(weights).name
+        # The original's file counts as the suite's own, whether it is here or not.
+        own = _own_name(weights) if self._random else None
+        if own is not None:
             seed = zlib.crc32(own.encode())
             self.used.append(f"random weights of seed {seed} for {own}")
             return random_weights(seed, gains)
+        name = weights_name(weights)
         if name is not None:
             path = pretrained.get(name)
             self.used.append(f"{name} from {path}")
@@ -219,6 +222,8 @@ def _shapes(tensors: list) -> str:
 
 
 def _read_keras(path: str) -> keras.Model:
+    if not os.path.isfile(path):
+        raise UserError(f"there is no Keras model file {path}")
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:
@@ -228,4 +233,7 @@ def _read_keras(path: str) -> keras.Model:
     try:
         return with_activation_layers(model)
     except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path} is not a Functional or Sequential model: {error}") from None
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"{path} is no built Functional or Sequential model of plain layers: {reason}"
+        ) from None

@@ -14,7 +14,7 @@ from reproductions.ppgn.inpainting import stitch
 from reproductions.ppgn.montage import montage, read_all, same_size
 from reproductions.ppgn.naming import final_file
 from reproductions.ppgn.pixels import letters_that_fit, save_jpeg, with_label
-from reproductions.ppgn.plan import caption, columns, differ
+from reproductions.ppgn.plan import captions, columns
 from reproductions.ppgn.run_folder import RunFolder
 
 
@@ -46,7 +46,8 @@ def finish(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]
     for chain in chains:
         print("-------------------------")
         # str: as NumPy writes a number of single precision.
-        print(f"Last sample: prob [{folder.last[chain.name][1]!s}] ")
+        text = f"Last sample: prob [{folder.last[chain.name][1]!s}] "
+        print(text if len(chains) == 1 else f"{text}\t {chain.name}")
     for chain in chains:
         file = final_file(flags.output_dir, chain.name)
         image, _ = folder.last[chain.name]
@@ -60,11 +61,11 @@ def finish(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]
         if flags.gif and files:
             path = Path(flags.output_dir, f"{chain.name}.gif")
             save_gif(same_size(read_all(files)), path, 50)
-            print(path)
+            print(f"animation: {path.absolute()}")
     if len(chains) > 1:
         sheet = Path(flags.output_dir, f"sheet_{chains[0].name}.jpg")
         save_jpeg(_sheet(flags, folder, chains), sheet, quality=92)
-        print(sheet)
+        print(f"contact sheet: {sheet.absolute()}")
     return [
         Result(
             chain.schedule,
@@ -77,12 +78,12 @@ def finish(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]
 
 def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]) -> np.ndarray:
     """The last images of all chains, each with what tells it from the others."""
-    several = differ(chain.schedule for chain in chains)
     pictures, labels = [], []
-    for chain in chains:
+    texts = captions(flags, [chain.schedule for chain in chains])
+    for chain, text in zip(chains, texts, strict=True):
         image, probability = folder.last[chain.name]
         pictures.append(folder.pixels(image[0]))
-        labels.append(f"{caption(flags, chain.schedule, several)}: p {probability:.2g}")
+        labels.append(f"{text}: p {probability:.2g}")
     width = pictures[0].shape[1]
     letters = min(letters_that_fit(label, width) for label in labels)
     cells = [

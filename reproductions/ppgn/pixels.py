@@ -83,14 +83,16 @@ def with_label(pixels: np.ndarray, label: str, letters: int | None = None) -> np
         letters: their size; None: as large as the width allows.
 
     Returns:
-        uint8, (height + the label's, width, 3).
+        uint8, (height + the label's, width, 3); wider where the smallest letters do not fit.
     """
     height, width = pixels.shape[:2]
     font = ImageFont.load_default(letters or letters_that_fit(label, width))
     left, _, right, _ = font.getbbox(label, anchor="ls")
     ascent, descent = font.getmetrics()
+    beside = max(0, int(right - left) - width)
+    width += beside
     sheet = Image.new("RGB", (width, height + STRIP + ascent + descent), "white")
-    sheet.paste(Image.fromarray(pixels), (0, 0))
+    sheet.paste(Image.fromarray(pixels), (beside // 2, 0))
     place = ((width - (right - left)) / 2 - left, height + STRIP + ascent)
     ImageDraw.Draw(sheet).text(place, label, fill="black", font=font, anchor="ls")
     return np.asarray(sheet)

@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from reproductions.ppgn.chain import Schedule
 from reproductions.ppgn.options import sweep
@@ -60,24 +60,24 @@ def columns(flags: argparse.Namespace) -> int:
     return len(sweep(flags.sweep[-1])[1]) if flags.sweep else 10
 
 
-def differ(plans: Iterable[Schedule]) -> bool:
-    """Whether chains differ in their seeds or conditions."""
-    return len({(plan.seed, plan.conditions) for plan in plans}) > 1
-
-
-def caption(flags: argparse.Namespace, plan: Schedule, several: bool) -> str:
-    """What tells a chain from the others of its run: its swept values, or unit and seed.
+def captions(flags: argparse.Namespace, plans: Sequence[Schedule]) -> list[str]:
+    """What tells each chain from the others of its run: swept values, unit and seed.
 
     Args:
         flags: of a script.
-        plan: of the chain.
-        several: whether seeds or units differ too.
+        plans: of all chains.
     """
-    e, parts = plan.epsilons, []
-    values = {"epsilon1": e.prior, "epsilon2": e.condition, "epsilon3": e.noise, "lr": plan.lr}
-    for name in (sweep(text)[0] for text in flags.sweep or ()):
-        parts.append(f"{name.replace('epsilon', 'eps')} {values[name]:g}")
-    if several or not parts:
-        own = plan.conditions[0] if isinstance(plan.conditions[0], int) else None
-        parts += ([] if own is None else [f"unit {own}"]) + [f"seed {plan.seed}"]
-    return ", ".join(parts)
+    swept = [sweep(text)[0] for text in flags.sweep or ()]
+    several_units = len({plan.conditions for plan in plans}) > 1
+    several_seeds = len({plan.seed for plan in plans}) > 1
+    texts = []
+    for plan in plans:
+        e = plan.epsilons
+        values = {"epsilon1": e.prior, "epsilon2": e.condition, "epsilon3": e.noise, "lr": plan.lr}
+        parts = [f"{name.replace('epsilon', 'eps')} {values[name]:g}" for name in swept]
+        if several_units:
+            parts.append(f"unit {plan.conditions[0]}")
+        if several_seeds or not (parts or several_units):
+            parts.append(f"seed {plan.seed}")
+        texts.append(", ".join(parts))
+    return texts

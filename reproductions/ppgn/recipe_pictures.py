@@ -78,7 +78,7 @@ def _of_chain(
 def _shown(number: int, result: Result) -> Sequence[Path]:
     samples = result.samples
     most = SHOWN.get(number, len(samples))
-    if number in (3, 4):
+    if number in (3, 4) and len(samples) > most:
         samples = random.Random(result.plan.seed).sample(samples, len(samples))
     return samples[:most]
 

@@ -9,6 +9,7 @@ recipe's own: `--weights random`, `--n_iters 20`, `--preset quick`.
 import argparse
 import contextlib
 import dataclasses
+import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -223,19 +224,33 @@ def command(number: int, argument: str, more: Sequence[str] = ()) -> list[str]:
         if not recipe.flags["save_every"]:
             del preset["save_every"]
         words += as_arguments(preset, "_")
-    folder = recipe.output_dir.format(**_given([*words, *more]))
-    return [*words, f"--output_dir={folder}", *more]
+    words += more
+    folder = recipe.output_dir.format(**_given(words))
+    # Each flag once: what was given last.
+    groups = {"output_dir": [folder], **_groups(words)}
+    return [
+        word
+        for name, values in groups.items()
+        for word in ([f"--{name}={values[0]}"] if len(values) == 1 else [f"--{name}", *values])
+    ]
 
 
 def _given(words: Sequence[str]) -> dict[str, str]:
     """The flags of a command line as they were written, the last of each."""
-    given = {}
-    for word, following in zip(words, [*words, ""][1:], strict=True):
+    return {name: " ".join(values) for name, values in _groups(words).items()}
+
+
+def _groups(words: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each flag, those that were given last."""
+    groups, values = {}, []
+    for word in words:
         name, equals, value = word.partition("=")
         if name.startswith("--"):
-            has_value = not equals and not following.startswith("--")
-            given[name[2:]] = following if has_value else value
-    return given
+            groups.pop(name[2:], None)
+            values = groups[name[2:]] = [value] if equals else []
+        else:
+            values.append(word)
+    return groups
 
 
 def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
@@ -253,12 +268,13 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
     more = spelled_out(more, recipe.of_captions)
     words = command(number, argument, more)
     flags = _parse(recipe, words, more)
-    print(f"{flags.script} {' '.join(more if flags.resume else words)}", flush=True)
+    print(shlex.join([flags.script, *(more if flags.resume else words)]), flush=True)
     import_tensorflow()
     from reproductions.ppgn import commands
     from reproductions.ppgn.recipe_pictures import make_pictures
 
-    own = {"number": number, "argument": argument, "texts": _given(words)}
+    # A sentence may have been given with blanks.
+    own = {"number": number, "argument": "_".join(argument.split()), "texts": _given(words)}
     flags.recipe = _own_recipe(flags.resume, own) if flags.resume else own
     results = (commands.sample_captions if recipe.of_captions else commands.sample_classes)(flags)
     kept = {path for result in results for path in result.samples}
@@ -315,12 +331,22 @@ def parse(argv: Sequence[str]) -> Sequence[str]:
     if not argv[0].isdecimal() or int(argv[0]) not in RECIPES:
         _refuse(f"there is no recipe {argv[0]}, there are 1 to {len(RECIPES)}")
     recipe = RECIPES[int(argv[0])]
+    argv = _joined(argv) if recipe.of_captions else argv
     if len(argv) < 2 or argv[1].startswith("--"):
         _refuse(f"recipe {argv[0]} needs {recipe.argument}, e.g. {argv[0]} {recipe.example}")
+    if len(argv) > 2 and not argv[2].startswith("--"):
+        _refuse(f"recipe {argv[0]} takes one {recipe.argument}, got {argv[1]} and {argv[2]}")
     # What is wrong with the flags is said before TensorFlow is imported.
     more = spelled_out(argv[2:], recipe.of_captions)
     _parse(recipe, command(int(argv[0]), argv[1], more), more)
     return argv
+
+
+def _joined(argv: Sequence[str]) -> Sequence[str]:
+    """Makes one argument of the words of a sentence."""
+    flags = [i for i, word in enumerate(argv) if word.startswith("--")]
+    end = flags[0] if flags else len(argv)
+    return [argv[0], *(["_".join(argv[1:end])] if end > 1 else []), *argv[end:]]
 
 
 def _refuse(message: str) -> None:

@@ -23,7 +23,7 @@ from reproductions.ppgn.chain import Chain
 from reproductions.ppgn.naming import sample_file, samples_folder
 from reproductions.ppgn.options import MAY_CHANGE, own_flags
 from reproductions.ppgn.pixels import save_jpeg, to_bytes, with_label
-from reproductions.ppgn.plan import caption, differ
+from reproductions.ppgn.plan import captions
 from reproductions.ppgn.step import Terms
 from reproductions.ppgn.table import CURVE, STEPS, draw_probabilities, read_steps, write_steps
 
@@ -223,9 +223,9 @@ class RunFolder:
         """
         self._save()
         self._events.close()
-        several = differ(chain.schedule for chain in self._chains)
-        labels = {c.name: caption(self._flags, c.schedule, several) for c in self._chains}
-        draw_probabilities(self.path / CURVE, self._rows, labels)
+        labels = captions(self._flags, [chain.schedule for chain in self._chains])
+        names = [chain.name for chain in self._chains]
+        draw_probabilities(self.path / CURVE, self._rows, dict(zip(names, labels, strict=True)))
 
 
 def _checked_image(image: np.ndarray) -> np.ndarray:

@@ -38,9 +38,12 @@ def find_image(path: str, stand_in: bool = False) -> Path:
         return downloaded
     get = "python datasets/download.py ppgn gets it"
     if stand_in:
-        warn(f"the original's {VOLCANO} is not here ({get}): a texture stands in for it")
-        return REPOSITORY / "datasets" / "textures" / "pebbles.png"
-    raise UserError(f"the original's picture {VOLCANO} is not here: {get}")
+        texture = REPOSITORY / "datasets" / "textures" / "pebbles.png"
+        warn(f"the original's {VOLCANO} is not here ({get}): {texture.name} stands in for it")
+        return texture
+    raise UserError(
+        f"the original's picture {VOLCANO} is not here: {get}, or --init_file names another"
+    )
 
 
 def random_code(random: np.random.RandomState, length: int) -> np.ndarray:
@@ -57,8 +60,8 @@ def mean_image() -> np.ndarray:
     path = originals_dir() / "ppgn" / MEAN_FILE
     if not path.is_file():
         warn(
-            f"ImageNet's mean image is not here (python datasets/download.py ppgn gets it): "
-            f"its mean colour is taken instead of {path}"
+            "ImageNet's mean image is not here, its mean colour is taken: "
+            "python datasets/download.py ppgn gets it"
         )
         return np.full((256, 256, 3), MEAN_COLOUR, np.float32)
     try:

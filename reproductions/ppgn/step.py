@@ -78,7 +78,10 @@ class Networks:
                 "inpainting needs an encoder and a condition network for images of one size, "
                 f"these take {self.image_size} and {self._seen_size}"
             )
-        code = after_activation(encoder, code_layer)
+        try:
+            code = after_activation(encoder, code_layer)
+        except UserError as error:
+            raise UserError(f"{error} (the encoder's is that of --code_layer)") from None
         if tuple(code.shape[1:]) != (self.code_size,):
             raise UserError(
                 f"the layer {code_layer} has the shape {tuple(code.shape[1:])}, the generator's "

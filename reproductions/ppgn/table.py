@@ -73,7 +73,8 @@ def draw_probabilities(
         own = [row for row in rows if row[0] == name]
         steps, values = [int(row[1]) for row in own], [float(row[3]) for row in own]
         axes.plot(steps, values, label=label)
-    axes.set(xlabel="step", ylabel="probability of the condition", ylim=(0, 1))
+    axes.set(xlabel="step", ylabel="probability of the condition")
+    axes.set_ylim(0, min(1, axes.get_ylim()[1]))
     axes.grid(alpha=0.3)
     if len(labels) <= 12:
         axes.legend(fontsize="small")

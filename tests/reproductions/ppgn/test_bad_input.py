@@ -60,7 +60,7 @@ def test_units_that_are_not_there(refused):
 @pytest.mark.parametrize("flag", ["act_layer", "code_layer", "opt_layer"])
 def test_unknown_layers(refused, flag):
     line = refused("--units", "3", f"--{flag}", "fc7", "--init_file", "a.png")
-    assert "the network small_network has no layer fc7; similar ones: fc" in line
+    assert "the network small_network has no layer fc7; its layers: data, conv5, " in line
     assert "its layers: data, conv5, relu5" in refused(
         "--units", "3", f"--{flag}", "?", "--init_f=a.png"
     )
@@ -75,9 +75,9 @@ def test_layers_without_units(refused):
 
 def test_places_outside(refused):
     line = refused("--units", "3", "--act_layer", "conv5", "--xy", "5")
-    assert "[5, 5] is outside of the maps of the layer conv5: 5x5" in line
+    assert "row 5, column 5: not all inside of the maps of the layer conv5, 5x5" in line
     line = refused("--units", "3", "--act_layer", "conv5", "--region", "0_0_6_2")
-    assert "(0, 0, 6, 2) is outside of the maps of the layer conv5: 5x5" in line
+    assert "rows 0 to 5, columns 0 to 1: not all inside of the maps" in line
     line = refused("--units", "3", "--region", "0_0_1_1")
     assert "--region needs a convolution" in line
 
@@ -420,8 +420,8 @@ def test_recipes_that_are_not_there(refused, argv, message):
         ("3 1,2", "sampling_class", "--units: must be whole numbers"),
         ("5 _", "sampling_caption", "--sentence: must not be empty"),
         ("1 13 --n_iters 0", "sampling_class", "--n_iters: must be 1 or more"),
-        ("5 a_dog --units 3", "sampling_caption", "unrecognized arguments: --units 3"),
-        ("1 13 14", "sampling_class", "unrecognized arguments: 14"),
+        ("5 a_dog --units 3", "sampling_caption", "unrecognized arguments: --units=3"),
+        ("1 13 14", "recipes", "recipe 1 takes one UNIT, got 13 and 14"),
     ],
 )
 def test_bad_flags_of_recipes(folder, monkeypatch, capfd, argv, script, message):

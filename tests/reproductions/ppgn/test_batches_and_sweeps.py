@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reproductions.ppgn import outcome
 from reproductions.ppgn.options import parse_class
-from reproductions.ppgn.plan import caption, columns, schedules
+from reproductions.ppgn.plan import captions, columns, schedules
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     SEEN,
@@ -138,23 +139,36 @@ def test_a_sweep_is_single_runs(folder, run):
         ("--sweep lr=1,2 --batch 3", 6, 2, 3),
     ],
 )
-def test_the_sheet(folder, run, argv, chains, width, height):
-    table = run("out", f"--n_iters 1 --units 3 --save_every 0 {argv}")
+def test_the_sheet(folder, run, monkeypatch, argv, chains, width, height):
+    written = {}
+    monkeypatch.setattr(
+        outcome, "save_jpeg", lambda image, path, **more: written.update({str(path): image})
+    )
+    table = run("out", f"--n_iters 3 --units 3 --save_every 0 {argv}")
     assert len(table) == chains
-    first = next(iter(table))
-    sheet = pixels(folder / "out" / f"sheet_{first}.jpg")
-    assert sheet.shape[1] == width * (SEEN + 2)
-    cell = sheet.shape[0] // height
-    assert sheet.shape[0] == height * cell and cell > SEEN + 12
+    sheet = written.pop(f"out/sheet_{next(iter(table))}.jpg")
+    assert len({image.tobytes() for image in written.values()}) == chains == len(written)
+    cell = sheet.shape[0] // height, sheet.shape[1] // width
+    assert sheet.shape[:2] == (height * cell[0], width * cell[1])
+    assert cell[0] > SEEN + 12 and cell[1] >= SEEN + 2
     # Row by row, in the order of the chains.
     for number, name in enumerate(table):
         row, column = divmod(number, width)
-        top, left = row * cell + 1, column * (SEEN + 2) + 1
-        found = sheet[top : top + SEEN, left : left + SEEN].astype(int)
-        wanted = pixels(folder / "out" / f"{name}.jpg").astype(int)
-        assert np.abs(found[2:-4, 2:-2] - wanted[2:-4, 2:-2]).mean() < 40
-        below = sheet[top + SEEN + 4 : top + cell - 2, left : left + SEEN]
+        own = sheet[row * cell[0] : (row + 1) * cell[0], column * cell[1] : (column + 1) * cell[1]]
+        # Just below the border; a label may be wider than its picture.
+        top = own[1 : 1 + SEEN]
+        found = [
+            file
+            for file, image in written.items()
+            for left in range(1, cell[1] - SEEN)
+            if (top[:, left : left + SEEN] == image).all()
+        ]
+        assert found == [f"out/{name}.jpg"]
+        below = own[SEEN + 5 : -2]
         assert below.min() < 128 and np.median(below) > 200
+    for number in range(chains, width * height):
+        row, column = divmod(number, width)
+        assert (sheet[row * cell[0] :, column * cell[1] : (column + 1) * cell[1]] == 255).all()
 
 
 def test_one_chain_has_no_sheet(folder, run):
@@ -183,11 +197,24 @@ def test_an_end_that_was_given_stays_in_a_sweep():
 
 
 def test_what_tells_chains_apart():
-    flags, plans = plan_of("--sweep epsilon1=1e-5,1 lr=1,2")
-    assert caption(flags, plans[1], False) == "eps1 1e-05, lr 2"
-    assert caption(flags, plans[1], True) == "eps1 1e-05, lr 2, unit 3, seed 0"
-    flags, plans = plan_of("--batch 2")
-    assert caption(flags, plans[1], True) == "unit 3, seed 1"
+    assert captions(*plan_of("--sweep epsilon1=1e-5,1 lr=1,2"))[1] == "eps1 1e-05, lr 2"
+    assert captions(*plan_of("--sweep epsilon1=1e-5,1 --batch 2")) == [
+        "eps1 1e-05, seed 0",
+        "eps1 1, seed 0",
+        "eps1 1e-05, seed 1",
+        "eps1 1, seed 1",
+    ]
+    assert captions(*plan_of("--batch 2")) == ["seed 0", "seed 1"]
+    assert captions(*plan_of("--seed 4")) == ["seed 4"]
+    flags = parse_class(["--units=3_5", "--batch_units"])
+    assert captions(flags, schedules(flags, [[3], [5]])) == ["unit 3", "unit 5"]
+    flags.batch = 2
+    assert captions(flags, schedules(flags, [[3], [5]])) == [
+        "unit 3, seed 0",
+        "unit 3, seed 1",
+        "unit 5, seed 0",
+        "unit 5, seed 1",
+    ]
 
 
 def test_animations_of_each_chain(folder, run):

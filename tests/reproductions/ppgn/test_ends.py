@@ -1,11 +1,14 @@
 """Where a forward pass ends, and activations as layers of their own."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from common.errors import UserError
+from reproductions.ppgn import ends
 from reproductions.ppgn.ends import after_activation, before_activation, with_activation_layers
 
 
@@ -141,8 +144,16 @@ def test_a_network_in_a_network():
 
 def test_no_such_layer():
     model = functional()
-    with pytest.raises(UserError, match="the network net has no layer fc9; similar ones: fc"):
+    with pytest.raises(UserError, match="the network net has no layer fc9; its layers: image, c"):
         before_activation(model, "fc9")
+    # Many are not listed.
+    image = keras.Input((3,), name="image")
+    x = image
+    for i in range(20):
+        x = layers.Dense(2, name=f"fc{i}")(x)
+    large = keras.Model(image, x, name="large")
+    with pytest.raises(UserError, match=r"has no layer fc20; similar ones: fc\d+, fc\d+, fc\d+$"):
+        before_activation(large, "fc20")
     with pytest.raises(UserError, match="its layers: image, conv, "):
         after_activation(model, "???")
 
@@ -158,3 +169,85 @@ def test_slashes_as_in_caffe():
     image = keras.Input((3,))
     model = keras.Model(image, layers.Dense(2, name="loss3.classifier")(image))
     assert before_activation(model, "loss3/classifier").shape == (None, 2)
+
+
+def normalization(kind):
+    if kind == "given":
+        return layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 5.0, 6.0], name="norm")
+    layer = layers.Normalization(name="norm")
+    layer.adapt(np.random.RandomState(1).normal(5, 9, (20, 9, 9, 3)))
+    return layer
+
+
+@pytest.mark.parametrize("kind", ["given", "adapted"])
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_normalization(kind, depth):
+    keras.utils.set_random_seed(0)
+    layer = normalization(kind)
+    for _ in range(depth):
+        layer = keras.Sequential([keras.Input((9, 9, 3)), layer])
+    image = keras.Input((9, 9, 3))
+    x = layers.Flatten()(layer(image))
+    model = keras.Model(image, layers.Dense(4, activation="relu", name="fc8")(x), name="net")
+    split = with_activation_layers(model)
+    np.testing.assert_allclose(split(IMAGES), model(IMAGES), rtol=1e-5, atol=1e-6)
+    # Without the layer's numbers they would be others.
+    kernel, bias = model.get_layer("fc8").get_weights()
+    assert not np.allclose(model(IMAGES), np.maximum(IMAGES.reshape(2, -1) @ kernel + bias, 0))
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_copy_that_makes_other_numbers_is_refused(monkeypatch, depth):
+    monkeypatch.setattr(ends, "_finalise", lambda layer: None)
+    layer = normalization("adapted")
+    if depth:
+        layer = keras.Sequential([keras.Input((9, 9, 3)), layer])
+    image = keras.Input((9, 9, 3))
+    model = keras.Model(image, layers.Dense(4)(layer(image)), name="net")
+    with pytest.raises(UserError, match="the network net has layers that cannot be copied"):
+        with_activation_layers(model)
+
+
+def test_a_layer_that_does_not_tell_all_of_its_numbers_is_refused():
+    class Scaled(layers.Layer):
+        factor = 1.0
+
+        def call(self, images):
+            return self.factor * images
+
+    layer = Scaled()
+    layer.factor = 1.01
+    image = keras.Input((9, 9, 3))
+    first = layers.Dense(4, name="fc8")(image)
+    model = keras.Model(image, [first, layer(first)], name="net")
+    with pytest.raises(UserError, match="the network net has layers that cannot be copied"):
+        with_activation_layers(model)
+
+
+def test_numbers_that_are_none_are_the_same():
+    """Logarithms of negative numbers."""
+
+    class Logarithm(layers.Layer):
+        def call(self, images):
+            return keras.ops.log(images)
+
+    image = keras.Input((9, 9, 3))
+    model = keras.Model(image, layers.Dense(4, activation="relu")(Logarithm()(image)))
+    images = np.abs(IMAGES)
+    np.testing.assert_allclose(with_activation_layers(model)(images), model(images), rtol=1e-5)
+
+
+def test_inputs_and_outputs_in_lists_and_dictionaries():
+    image = keras.Input((9, 9, 3), name="image")
+    x = layers.Flatten()(image)
+    outputs = {name: layers.Dense(2, activation="relu", name=name)(x) for name in ("b", "a")}
+    for inputs in ([image], {"image": image}):
+        model = keras.Model(inputs, outputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            split = with_activation_layers(model)
+        assert split.input_shape == (None, 9, 9, 3)
+        for name in outputs:
+            found = value(split, after_activation(split, name))
+            wanted = keras.Model(image, outputs[name])(IMAGES)
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

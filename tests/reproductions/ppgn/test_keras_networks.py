@@ -1,5 +1,6 @@
 """Networks of Keras files, their pixels, and sizes other than the generator's."""
 
+import dataclasses
 import warnings
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from reproductions.ppgn import networks
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.formats import FORMATS
 from tests.reproductions.ppgn.commands import (
@@ -134,6 +136,65 @@ def test_a_grey_network(run, folder, monkeypatch, capfd):
         assert ended.status == 1 and "3 channels" in error(ended)
 
 
+@pytest.fixture
+def about_pixels(folder, monkeypatch, capfd):
+    """The lines of warning about what a network is given."""
+
+    def about_pixels(argv):
+        argv = [*SMALL, *words(f"--units 3 --n_iters 1 --output_dir out {argv}")]
+        ended = call("sampling_class", argv, monkeypatch, capfd)
+        assert_only_warnings(ended)
+        return [line for line in ended.err.splitlines() if "--net_pixels" in line]
+
+    return about_pixels
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_network_of_whose_pixels_nothing_is_said(about_pixels, ending):
+    saved(classifier(), f"own.{ending}")
+    [line] = about_pixels(f"--net_definition own.{ending}")
+    assert line.startswith(f"warning: own.{ending} is given BGR pixels minus the mean")
+    assert "--net_pixels says" in line
+    for name in ("caffe", "tf"):
+        assert about_pixels(f"--net_definition own.{ending} --net_pixels {name} --seed 1") == []
+
+
+def test_networks_whose_pixels_are_known(about_pixels):
+    assert about_pixels("") == []
+    saved(classifier(), "own.keras")
+    assert about_pixels("--encoder_definition own.keras") == []
+    keras.utils.set_random_seed(2)
+    saved(classifier(channels=1), "grey.keras")
+    code = keras.Input((CODE,))
+    x = layers.Reshape((16, 16, 1))(layers.Dense(256)(code))
+    saved(keras.Model(code, layers.Rescaling(50.0)(x)), "made.keras")
+    files = "--net_definition grey.keras --encoder_definition grey.keras"
+    assert about_pixels(f"{files} --generator_definition made.keras") == []
+
+
+@pytest.fixture
+def small_suite(monkeypatch):
+    """CaffeNet's place is taken by a small network."""
+    small = dataclasses.replace(networks.SUITE["caffenet"], build=lambda source: classifier())
+    monkeypatch.setitem(networks.SUITE, "caffenet", small)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("definition", ["caffenet", "nets/caffenet/caffenet.prototxt"])
+def test_networks_of_the_suite_take_what_they_were_trained_on(
+    folder, small_suite, monkeypatch, capfd, definition, name
+):
+    flags = f"--units 3 --n_iters 1 --net_definition {definition} --net_pixels {name}"
+    argv = [*SMALL, *words(f"{flags} --output_dir out")]
+    ended = call("sampling_class", argv, monkeypatch, capfd)
+    if name == "caffe":
+        assert_only_warnings(ended)
+    else:
+        assert ended.status == 1
+        assert error(ended) == f"error: --net_pixels {name}: {definition} takes caffe"
+        assert not (folder / "out").exists()
+
+
 def test_a_subclassed_model_is_refused(monkeypatch, capfd):
     @keras.saving.register_keras_serializable()
     class Own(keras.Model):
@@ -150,7 +211,7 @@ def test_a_subclassed_model_is_refused(monkeypatch, capfd):
     argv = [*SMALL, *words("--units 2 --net_definition own.keras")]
     ended = call("sampling_class", argv, monkeypatch, capfd)
     assert ended.status == 1
-    assert "own.keras is not a Functional or Sequential model" in error(ended)
+    assert "own.keras is no built Functional or Sequential model" in error(ended)
 
 
 IMAGES = np.random.RandomState(0).normal(0, 90, (2, 5, 5, 3)).astype(np.float32)

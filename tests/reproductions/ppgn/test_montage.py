@@ -1,9 +1,12 @@
 """Montages, crops and the parts of recipes' pictures."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageFont
 
 from common.errors import UserError
 from reproductions.ppgn.montage import crop, montage, read_all, same_size
@@ -61,8 +64,13 @@ def test_a_picture_that_is_gone(tmp_path):
 def test_labels_below(width, text):
     pixels = picture(20, width, 128)
     labelled = with_label(pixels, text)
-    assert labelled.shape[0] > 30 and labelled.shape[1:] == (width, 3)
-    assert (labelled[:20] == 128).all() and (labelled[20:25] == 255).all()
+    left, _, right, _ = ImageFont.load_default(8).getbbox(text, anchor="ls")
+    needed = math.ceil(right - left)
+    assert labelled.shape[0] > 30 and labelled.shape[2] == 3
+    # As wide as the picture, or as the smallest letters need.
+    assert width <= labelled.shape[1] <= max(width, needed)
+    left = (labelled.shape[1] - width) // 2
+    assert (labelled[:20, left : left + width] == 128).all() and (labelled[20:25] == 255).all()
     if text and width > 200:
         assert labelled[25:].min() < 100
     assert with_label(pixels, text, 9).shape[0] <= labelled.shape[0] or labelled.shape[0] < 45

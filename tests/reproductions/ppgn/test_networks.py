@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from common.caffe import read_prototxt
+from common.caffe_import import import_network
 from common.caffe_weights import random_weights
 from common.errors import UserError
 from reproductions.ppgn import networks
@@ -23,6 +26,7 @@ from tests.reproductions.ppgn.commands import (
     only,
     pixels,
     prepare,
+    results,
     rows,
 )
 from tests.scripts import words
@@ -110,7 +114,7 @@ def test_random_weights_stand_for_the_suites_own_only(light):
 def test_the_condition_network_comes_with_its_weights(light, monkeypatch, capfd):
     """The small ones are no condition networks: here it only counts what they were made of."""
     seen = []
-    monkeypatch.setattr(networks, "_weights_name", lambda weights: seen.append(weights) or weights)
+    monkeypatch.setattr(networks, "weights_name", lambda weights: seen.append(weights) or weights)
     flags = [word for word in NETWORKS[:-2]]
     for more in ("placescnn", "caffenet", "placescnn --net_weights lrcn"):
         argv = [*flags, *words(f"--units 3 --net_definition {more}")]
@@ -168,9 +172,117 @@ def test_weights_of_caffe_files(folder, monkeypatch, capfd, legacy):
     np.testing.assert_allclose(float(row["probability"]), p[0, 3], rtol=1e-4)
     assert int(row["best_unit"]) == p.argmax()
     kernel = random_weights(5)("fc8", NET_SHAPES["fc8"], 50)[0]
-    found = [one for one in encoder.get_layer("fc8").weights if one.shape == (CODE, CLASSES)]
-    if found:
-        np.testing.assert_array_equal(found[0], kernel.T)
+    np.testing.assert_array_equal(np.asarray(encoder.get_layer("fc8").kernel), kernel.T)
+
+
+def weights_of(folder) -> list[str]:
+    return json.loads(only(folder, "out/*.run/run.json").read_text())["weights"]
+
+
+def test_a_file_of_weights_beside_random_ones(folder, monkeypatch, capfd):
+    model_file(folder / "net.caffemodel", NET_SHAPES)
+    argv = [*SMALL, *words("--units 3 --n_iters 1 --output_dir out --net_weights")]
+    ended = call("sampling_class", [*argv, "net.caffemodel"], monkeypatch, capfd)
+    assert_only_warnings(ended)
+    encoder, generator, network = weights_of(folder)
+    assert network == "net.caffemodel"
+    assert encoder.startswith("random weights of seed ") and encoder.endswith(" for caffenet")
+    assert generator.endswith(" for ppgn_generator")
+    loader = Loader(random=True)
+    code = np.random.RandomState(0).normal(0, 1, (1, CODE)).astype(np.float32)
+    made = loader.load("generator.prototxt", "ppgn_generator")(code)
+    read = loader.load("network.prototxt", "net.caffemodel")
+    p = np.asarray(read(np.asarray(made)[:, 2:14, 2:14]))
+    row = rows(only(folder, "out/*.run"))[0]
+    np.testing.assert_allclose(float(row["probability"]), p[0, 3], rtol=1e-4)
+
+
+def test_a_missing_file_of_weights_beside_random_ones(folder, monkeypatch, capfd):
+    argv = [*SMALL, *words("--units 3 --output_dir out --net_weights missing.caffemodel")]
+    ended = call("sampling_class", argv, monkeypatch, capfd)
+    assert ended.status == 1
+    assert error(ended).startswith("error: there are no weights missing.caffemodel: ")
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("nets/caffenet/bvlc_reference_caffenet.caffemodel", "caffenet"),
+        ("nets/generator/noiseless/generator.caffemodel", "ppgn_generator"),
+    ],
+)
+def test_random_weights_are_the_same_whether_the_files_are_here_or_not(folder, file, name):
+    kernels = []
+    for here in (False, True):
+        if here:
+            (folder / file).parent.mkdir(parents=True)
+            (folder / file).write_text("not read")
+        for weights in (file, name):
+            loader = Loader(random=True)
+            layer = loader.load("network.prototxt", weights).get_layer("fc8")
+            kernels.append(np.asarray(layer.kernel))
+            assert loader.used[0].endswith(f" for {name}")
+    assert len(kernels) == 4
+    for kernel in kernels[1:]:
+        np.testing.assert_array_equal(kernel, kernels[0])
+
+
+@pytest.fixture
+def small_suite(monkeypatch):
+    """CaffeNet's and PlacesCNN's places are taken by small networks."""
+
+    def build(source):
+        return import_network(read_prototxt("network.prototxt"), source)
+
+    for name in ("caffenet", "placescnn"):
+        monkeypatch.setitem(SUITE, name, dataclasses.replace(SUITE[name], build=build))
+
+
+@pytest.mark.parametrize("flag", ["encoder", "net"])
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", "placescnn"),
+        ("--{}_weights caffenet", "caffenet"),
+        ("--{}_weights placescnn", "placescnn"),
+    ],
+)
+def test_placescnn_comes_with_its_weights(
+    folder, small_suite, monkeypatch, capfd, flag, more, expected
+):
+    argv = words(f"--units 3 --n_iters 1 --output_dir out --{flag}_definition placescnn")
+    argv += words(more.format(flag))
+    assert_only_warnings(call("sampling_class", [*SMALL, *argv], monkeypatch, capfd))
+    encoder, generator, *network = [text.split()[-1] for text in weights_of(folder)]
+    assert generator == "ppgn_generator"
+    found = {"encoder": encoder, "net": network[0]}
+    assert found == {"encoder": "caffenet", "net": "caffenet"} | {flag: expected}
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch], ids=["folders", "files"])
+def test_what_is_called_like_a_network_does_not_change_names(
+    folder, small_suite, monkeypatch, capfd, make
+):
+    argv = words(
+        "--units 3 --n_iters 2 --lr 0.1 --epsilon3 0 --weights random --net_definition placescnn"
+        " --net_weights placescnn --encoder_definition caffenet --encoder_weights caffenet"
+        " --generator_definition generator.prototxt --generator_weights ppgn_generator --output_dir"
+    )
+    assert_only_warnings(call("sampling_class", [*argv, "plain"], monkeypatch, capfd))
+    for name in ("caffenet", "placescnn", "ppgn_generator"):
+        make(folder / name)
+    assert_only_warnings(call("sampling_class", [*argv, "out"], monkeypatch, capfd))
+    assert results(folder / "out") == results(folder / "plain")
+    run = only(folder, "out/*.run")
+    before = json.loads((run / "run.json").read_text())
+    (run / "state.npz").unlink()
+    ended = call("sampling_class", ["--resume", run], monkeypatch, capfd)
+    assert_only_warnings(ended)
+    assert "the run began with" not in ended.err
+    assert results(folder / "out") == results(folder / "plain")
+    found = json.loads((run / "run.json").read_text())
+    assert found["flags"] == before["flags"] and found["weights"] == before["weights"]
 
 
 def test_generators_that_are_none():

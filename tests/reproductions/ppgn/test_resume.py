@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,7 +177,9 @@ def test_control_c(kind, owner, method, calls, folder, monkeypatch, capfd, resum
         ended = call("sampling_class", argv, patched, capfd)
     run = only(folder, "out/*.run")
     assert ended.status == 130
-    assert error(ended) == f"interrupted; --resume {run.relative_to(folder)} goes on"
+    assert (
+        error(ended) == f"interrupted; sampling_class.py --resume {run.relative_to(folder)} goes on"
+    )
     assert (run / "state.npz").exists() and (run / "probability.png").exists()
     # What there is so far is saved.
     assert "\nSaving images...\n" in ended.out
@@ -205,7 +208,9 @@ def test_control_c_as_a_process(folder, resume):
     ended = finish(process)
     run = only(folder, "out/*.run")
     assert ended.status == 130
-    assert error(ended) == f"interrupted; --resume {run.relative_to(folder)} goes on"
+    assert (
+        error(ended) == f"interrupted; sampling_class.py --resume {run.relative_to(folder)} goes on"
+    )
     with np.load(run / "state.npz") as state:
         assert state["chain0_place"][0] in (len(rows(run)), len(rows(run)) - 1)
 
@@ -271,6 +276,26 @@ def test_what_can_change(run, folder, resume):
     assert (saved["save_interval"], saved["chains_per_call"]) == (7, 1)
 
 
+def test_commands_of_all_calls_are_kept(run, monkeypatch, capfd):
+    began = json.loads((run / "run.json").read_text())
+    assert "resumed" not in began
+    for more in ([], ["--save_interval", "7"]):
+        ended = call("sampling_class", ["--resume", run, *more], monkeypatch, capfd)
+        assert_only_warnings(ended)
+    saved = json.loads((run / "run.json").read_text())
+    whole = f"sampling_class.py --resume {run}"
+    assert saved.pop("resumed") == [whole, f"{whole} --save_interval 7"]
+    assert saved["command"] == began["command"] != whole
+    assert saved["flags"].pop("save_interval") == 7
+    del began["flags"]["save_interval"]
+    paths = ("output_dir", "init_file", "encoder_definition", "net_definition")
+    for name in (*paths, "generator_definition"):
+        # Those of the run that this one is a copy of.
+        assert Path(saved["flags"].pop(name)).name == Path(began["flags"].pop(name)).name
+    saved.pop("weights"), began.pop("weights")
+    assert saved == began
+
+
 def test_no_run_to_go_on_with(run, folder, monkeypatch, capfd):
     (folder / "empty").mkdir()
     for name in ("nowhere", "empty", "a.png"):
@@ -308,6 +333,16 @@ def test_a_damaged_state(run, folder, monkeypatch, capfd, damage):
     before = results(folder)
     ended = call("sampling_class", ["--resume", run], monkeypatch, capfd)
     assert ended.status == 1 and "state.npz is damaged" in error(ended)
+    assert results(folder) == before
+
+
+def test_a_state_that_is_a_folder(run, folder, monkeypatch, capfd):
+    (run / "state.npz").unlink()
+    (run / "state.npz").mkdir()
+    before = results(folder)
+    ended = call("sampling_class", ["--resume", run], monkeypatch, capfd)
+    assert ended.status == 1
+    assert error(ended).startswith(f"error: {run / 'state.npz'} is damaged: ")
     assert results(folder) == before
 
 

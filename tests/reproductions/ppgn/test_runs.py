@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
+from reproductions.ppgn import commands, run_folder
+from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.options import parse_class
 from reproductions.ppgn.run_folder import RunFolder
 from reproductions.ppgn.start import MEAN_COLOUR
+from reproductions.ppgn.update import Epsilons
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     CODE,
@@ -22,6 +25,7 @@ from tests.reproductions.ppgn.commands import (
     call,
     files_below,
     finish,
+    network_text,
     only,
     pixels,
     prepare,
@@ -196,8 +200,36 @@ def test_a_threshold(run, folder):
     assert files_below(folder / "out" / "samples") == wanted
 
 
-def test_labels(run, folder):
-    (folder / "labels.txt").write_text("".join(f"thing {i}\n" for i in range(10)))
+@pytest.mark.parametrize("threshold", [0.98, 0.7, 0.1, 0.3, 0.5, 1e-9])
+def test_a_probability_of_single_precision_is_compared_exactly(threshold):
+    """0.98 in single precision is a little above 0.98, 0.7 a little below 0.7."""
+    plan = Schedule((3,), 4, 1.0, 1.0, Epsilons(1.0, 1.0, 1.0, 0.0), 0, 1, threshold, 0)
+    chain = Chain(plan, "chain", np.random.RandomState(0), np.zeros((1, CODE)))
+    probability = np.float32(threshold)
+    assert chain.keeps(probability) == (float(probability) > threshold)
+    assert chain.keeps(np.nextafter(probability, np.float32(1)))
+    assert not chain.keeps(np.nextafter(probability, np.float32(0)))
+
+
+def test_roundings_that_tell_the_precision_of_a_threshold():
+    assert float(np.float32(0.98)) > 0.98 and float(np.float32(0.7)) < 0.7
+
+
+@pytest.fixture
+def labels(monkeypatch):
+    """What is written under samples."""
+    written, whole = [], run_folder.with_label
+
+    def with_label(pixels, label, *more):
+        written.append(label)
+        return whole(pixels, label, *more)
+
+    monkeypatch.setattr(run_folder, "with_label", with_label)
+    return written
+
+
+def test_labels(run, folder, labels):
+    (folder / "labels.txt").write_text("".join(f"thing{i}\n" for i in range(10)))
     run("--units", "3", "--n_iters", "1", to="plain")
     plain = pixels(folder / "plain" / "samples" / "00001.jpg")
     seen = {}
@@ -209,17 +241,56 @@ def test_labels(run, folder):
         run("--units", "3", "--n_iters", "1", "--write_labels", *more, to=to)
         seen[to] = pixels(folder / to / "samples" / "00001.jpg")
         height, width = seen[to].shape[:2]
-        assert width == SEEN and height > SEEN + 10
+        # As wide as the label, whose letters do not get smaller without end.
+        assert width >= SEEN and height > SEEN + 10
+        left = (width - SEEN) // 2
         # Only samples have labels.
         assert pixels(only(folder, f"{to}/*.jpg")).shape == (SEEN, SEEN, 3)
         # White, with something dark in it.
         strip = seen[to][SEEN + 4 :]
         assert np.median(strip) > 250 and strip.min() < 128
-    assert np.abs(seen["own"][: SEEN - 4].astype(int) - plain[: SEEN - 4]).mean() < 20
-    assert any(
-        seen["own"].shape != seen[to].shape or (seen["own"] != seen[to]).any()
-        for to in ("synset", "hidden")
-    )
+        inner = seen[to][2 : SEEN - 4, left + 2 : left + SEEN - 2].astype(int)
+        if to != "hidden":
+            assert np.abs(inner - plain[2 : SEEN - 4, 2:-2]).mean() < 20
+    assert set(labels) == {"fc8 3", "thing3", "fc6 3"}
+
+
+@pytest.mark.parametrize(
+    ("units", "layer", "unit", "expected"),
+    [
+        (1000, "fc8", 13, "junco"),
+        (1000, "prob", 980, "volcano"),
+        (1000, "fc6", 3, "fc6 3"),
+        (1000, "conv5", 3, "conv5 3"),
+        (205, "fc8", 0, "abbey"),
+        (205, "fc6", 0, "fc6 0"),
+        (1001, "fc8", 3, "fc8 3"),
+        (999, "fc8", 3, "fc8 3"),
+        (206, "fc8", 3, "fc8 3"),
+    ],
+)
+def test_names_of_classes(run, folder, labels, units, layer, unit, expected):
+    """Whatever the network is called, its number of units tells what it knows."""
+    (folder / "other.prototxt").write_text(network_text(units))
+    argv = f"--net_definition other.prototxt --act_layer {layer} --units {unit} --n_iters 1"
+    run(*words(f"{argv} --write_labels"))
+    assert labels == [expected] * 2
+
+
+def test_names_of_a_file_count_for_any_layer(run, folder, labels):
+    (folder / "labels.txt").write_text("".join(f"thing{i}\n" for i in range(5)))
+    (folder / "other.prototxt").write_text(network_text(1000))
+    argv = "--net_definition other.prototxt --labels labels.txt --n_iters 1 --write_labels --units"
+    run(*words(f"{argv} 3"))
+    # The file knows no more.
+    run(*words(f"{argv} 13"), to="beyond")
+    run(*words(f"{argv} 4 --act_layer conv5"), to="hidden")
+    assert labels == ["thing3"] * 2 + ["fc8 13"] * 2 + ["thing4"] * 2
+
+
+def test_the_label_of_a_sentence_is_the_sentence(run, labels):
+    run(*words("--sentence a_dog --n_iters 1 --write_labels"), script="sampling_caption")
+    assert labels == ["a dog"] * 2
 
 
 def test_plain_pixels(run, folder):
@@ -233,7 +304,7 @@ def test_plain_pixels(run, folder):
 
 def test_an_animation(run, folder):
     ended = run("--units", "3", "--n_iters", "4", "--save_every", "2", "--gif")
-    assert ended.out.endswith(f"Saving images...\nout/{NAME}.gif\n")
+    assert ended.out.endswith(f"Saving images...\nanimation: {folder}/out/{NAME}.gif\n")
     with Image.open(folder / "out" / f"{NAME}.gif") as image:
         assert (image.n_frames, image.size) == (3, (SEEN, SEEN))
         assert (image.info["duration"], image.info["loop"]) == (50, 0)
@@ -327,8 +398,7 @@ def test_the_preset(folder, monkeypatch, capfd):
 
 def test_as_a_process(folder):
     (folder / "elsewhere").mkdir()
-    argv = [word.replace("prototxt", "prototxt") for word in SMALL]
-    argv = [f"../{word}" if word.endswith(".prototxt") else word for word in argv]
+    argv = [f"../{word}" if word.endswith(".prototxt") else word for word in SMALL]
     ended = finish(
         start(
             [script_path("sampling_class"), *argv, "--units=3", "--n_iters=2"], folder / "elsewhere"
@@ -397,13 +467,28 @@ def test_the_context_takes_part(run, folder):
 def test_samples_of_inpainting_are_whole_pictures(run, folder):
     run(*words(f"{INPAINTING} --epsilon4 1e-2 --write_labels --gif"))
     for path in folder.glob("out/samples/*.jpg"):
-        assert pixels(path).shape[1] == SEEN
+        # Not the picture beside it too; the label is wider than the picture.
+        assert SEEN <= pixels(path).shape[1] < 2 * SEEN + 1
     assert len(list(folder.glob("out/samples/*.jpg"))) == 5
 
 
 def test_no_inpainting_without_its_weight(run, folder, saved):
     run(*words(f"{INPAINTING} --save_every 0"))
     assert saved[0].shape == (SEEN, SEEN, 3)
+
+
+@pytest.mark.parametrize(("more", "expected"), [("", 1), ("--epsilon4 1e-2 --patch 5", 3)])
+def test_a_picture_is_encoded_once(run, monkeypatch, more, expected):
+    """But with a mask of its own for each chain of inpainting."""
+    calls, whole = [], commands.code_of
+
+    def code_of(*arguments):
+        encode = whole(*arguments)
+        return lambda image: calls.append(image) or encode(image)
+
+    monkeypatch.setattr(commands, "code_of", code_of)
+    run(*words(f"--units 3 --n_iters 1 --init_file a.png --batch 3 --epsilon3 0 {more}"))
+    assert len(calls) == expected
 
 
 def test_a_code_of_single_precision_stays_so(run, folder):
