@@ -75,8 +75,7 @@ class RunFolder:
     def _forget(self) -> None:
         """Removes what an earlier run of this name left behind."""
         if (self.path / SETTINGS).exists():
-            before, now = read_settings(self.path).get("flags"), own_flags(self._flags)
-            before = before if isinstance(before, dict) else {}
+            before, now = _flags_of(self.path), own_flags(self._flags)
             others = [
                 name
                 for name, value in now.items()
@@ -226,6 +225,15 @@ class RunFolder:
         labels = captions(self._flags, [chain.schedule for chain in self._chains])
         names = [chain.name for chain in self._chains]
         draw_probabilities(self.path / CURVE, self._rows, dict(zip(names, labels, strict=True)))
+
+
+def _flags_of(run: Path) -> dict:
+    """The flags of an earlier run; none if they cannot be read."""
+    try:
+        flags = read_settings(run).get("flags")
+    except UserError:
+        return {}
+    return flags if isinstance(flags, dict) else {}
 
 
 def _checked_image(image: np.ndarray) -> np.ndarray:
