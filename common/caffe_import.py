@@ -34,8 +34,8 @@ def import_network(
         truncated: see `common.caffe_recurrent.LSTM`.
 
     Returns:
-        A model from its inputs to all blobs that no layer reads. The first axis of the inputs may
-        have any length, unless a layer goes through time.
+        A model from the inputs that a layer reads to the blobs that none does. The first axis of
+        the inputs may have any length, unless a layer goes through time.
 
     Raises:
         UserError: a layer of a type not known here, one that does not fit its input or its
@@ -53,7 +53,7 @@ def import_network(
 def _model(network: Network, weights: WeightSource, others: Mapping, truncated: bool):
     layers = [layer for layer in network.layers if "TEST" in layer.phases]
     blobs, firsts = _inputs(layers, others)
-    inputs, unread = list(blobs.values()), {}
+    inputs, read, unread = list(blobs.values()), set(), {}
     for layer in layers:
         if layer.type == "Input":
             continue
@@ -61,13 +61,16 @@ def _model(network: Network, weights: WeightSource, others: Mapping, truncated: 
         # What a layer must know beyond its own parameters.
         known = {"truncated": truncated, "examples": firsts}
         layer = dataclasses.replace(layer, params={**layer.params, **known})
-        made = _build(layer, [blobs[bottom] for bottom in layer.bottoms], weights)
+        bottoms = [blobs[bottom] for bottom in layer.bottoms]
+        read.update(map(id, bottoms))
+        made = _build(layer, bottoms, weights)
         for bottom in layer.bottoms:
             unread.pop(bottom, None)
         blobs[layer.tops[0]] = unread[layer.tops[0]] = made
     if not inputs or not unread:
         raise UserError(f"the network has no {'layers' if inputs else 'inputs'}")
-    outputs = list(unread.values())
+    # Not every version of Keras takes inputs that lead nowhere.
+    inputs, outputs = [one for one in inputs if id(one) in read], list(unread.values())
     single = [blobs[0] if len(blobs) == 1 else blobs for blobs in (inputs, outputs)]
     try:
         return keras.Model(*single, name=keras_name(network.name) or "network")

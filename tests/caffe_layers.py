@@ -14,7 +14,7 @@ def holding(weights: Mapping[str, Sequence[np.ndarray]]):
 
     def source(layer, shapes, fan_in):
         assert [tuple(shape) for shape in shapes] == [blob.shape for blob in weights[layer]]
-        return tuple(np.float32(blob) for blob in weights[layer])
+        return tuple(np.asarray(blob, np.float32) for blob in weights[layer])
 
     return source
 

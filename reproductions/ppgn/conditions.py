@@ -152,6 +152,7 @@ class CaptionCondition:
         inputs = {one.name.split(":")[0]: one for one in captioner.inputs}
         try:
             first = keras.Model([inputs["cont_sentence"], inputs["input_sentence"]], language)
+            self._language = ops.convert_to_numpy(first([cont, words]))
             self._second = keras.Model(
                 [language, inputs["cont_sentence"], inputs["image_features"]],
                 captioner.get_layer("predict").output,
@@ -163,7 +164,6 @@ class CaptionCondition:
                 f"the captioner {captioner.name} is not built like LRCN: cont_sentence and "
                 "input_sentence to lstm1, and with image_features to predict"
             ) from None
-        self._language = ops.convert_to_numpy(first([cont, words]))
 
     def climb(self, features, units) -> Climb:
         """The gradients of all words' log p, each given the words before it, are summed.

@@ -44,7 +44,10 @@ def read_steps(folder: Path) -> list[list[str]]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = list(csv.reader(file))[1:]
+        try:
+            rows = list(csv.reader(file))[1:]
+        except csv.Error:  # a damaged table has nothing to tell
+            rows = []
     return [row for row in rows if len(row) == len(_COLUMNS) and _is_sound(row)]
 
 

@@ -231,7 +231,7 @@ def test_refused_eltwise(params, shapes, reason):
 def test_batch_norm(random, shape, factor, eps):
     mean, variance = singles(random, 3), np.abs(singles(random, 3)) + 0.1
     scaled = [mean * factor, variance * factor] if factor else [mean, variance]
-    sums = [np.float64(np.float32(blob)) for blob in (*scaled, np.array([factor]))]
+    sums = [blob.astype(np.float32).astype(np.float64) for blob in (*scaled, np.array([factor]))]
     params = f"batch_norm_param {{ eps: {eps} }}"
     model = one_layer("BatchNorm", params, [(1, *shape[1:])], *sums)
     beside = (1, 3, *[1] * (len(shape) - 2))
