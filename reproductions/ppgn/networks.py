@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -30,26 +30,31 @@ class Suite:
         build: from a source of weights.
         weights: their name in the manifest.
         definition: the original's file that it stands for, if any.
-        gains: of random weights.
     """
 
     build: Callable[..., keras.Model]
     weights: str
     definition: str | None
-    gains: Mapping[str, float]
 
 
 SUITE = {
-    "caffenet": Suite(caffenet, "caffenet", "caffenet.prototxt", CAFFENET_GAINS),
-    "caffenet_fcn": Suite(caffenet_fcn, "caffenet", None, CAFFENET_GAINS),
+    "caffenet": Suite(caffenet, "caffenet", "caffenet.prototxt"),
+    "caffenet_fcn": Suite(caffenet_fcn, "caffenet", None),
     "placescnn": Suite(
         functools.partial(caffenet, classes=205, name="placescnn"),
         "placescnn",
         "places205CNN_deploy_updated.prototxt",
-        CAFFENET_GAINS,
     ),
-    "generator": Suite(generator, "ppgn_generator", "generator.prototxt", GENERATOR_GAINS),
-    "lrcn": Suite(lrcn, "lrcn", "lrcn_word_to_preds.deploy.prototxt", {}),
+    "generator": Suite(generator, "ppgn_generator", "generator.prototxt"),
+    "lrcn": Suite(lrcn, "lrcn", "lrcn_word_to_preds.deploy.prototxt"),
+}
+
+#: Gains of random weights, by the names of those that they stand for.
+GAINS = {
+    "caffenet": CAFFENET_GAINS,
+    "placescnn": CAFFENET_GAINS,
+    "lrcn": CAFFENET_GAINS,
+    "ppgn_generator": GENERATOR_GAINS,
 }
 
 KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
@@ -146,7 +151,7 @@ class Loader:
             if (name == "lrcn") != ("steps" in options):
                 what = "no captioner" if "steps" in options else "a captioner"
                 raise UserError(f"the network {name} is {what}")
-            return SUITE[name].build(self._source(weights, SUITE[name].gains), **options)
+            return SUITE[name].build(self._source(weights), **options)
         if Path(definition).suffix in KERAS_ENDINGS:
             self.used.append(definition)
             return _read_keras(definition)
@@ -157,15 +162,15 @@ class Loader:
                 "model file is wanted"
             )
         # Whatever else it is, the reader of Caffe's files says so.
-        return import_network(read_prototxt(definition), self._source(weights, {}), **options)
+        return import_network(read_prototxt(definition), self._source(weights), **options)
 
-    def _source(self, weights: str, gains: Mapping[str, float]) -> WeightSource:
+    def _source(self, weights: str) -> WeightSource:
         # The original's file counts as the suite's own, whether it is here or not.
         own = _own_name(weights) if self._random else None
         if own is not None:
             seed = zlib.crc32(own.encode())
             self.used.append(f"random weights of seed {seed} for {own}")
-            return random_weights(seed, gains)
+            return random_weights(seed, GAINS.get(own))
         name = weights_name(weights)
         if name is not None:
             path = pretrained.get(name)

@@ -363,7 +363,7 @@ def test_labels_that_cannot_be_read(refused):
 def test_numbers_beyond_all_bounds(folder, monkeypatch, capfd):
     argv = [
         *SMALL,
-        *words("--units 3 --n_iters 3 --init_file a.png --epsilon1 3e38 --epsilon2 3e38"),
+        *words("--units 3 --n_iters 3 --init_file a.png --epsilon1 3e38 --epsilon3 0"),
     ]
     ended = call("sampling_class", argv, monkeypatch, capfd)
     assert ended.status == 1

@@ -294,12 +294,16 @@ def test_the_label_of_a_sentence_is_the_sentence(run, labels):
 
 
 def test_plain_pixels(run, folder):
-    run("--units", "3", "--n_iters", "1", to="stretched")
-    run("--units", "3", "--n_iters", "1", "--plain_pixels", to="plain")
+    # Random weights by another name, with which the pictures have little contrast.
+    argv = ["--units", "3", "--n_iters", "1", "--generator_weights", "lrcn"]
+    run(*argv, to="stretched")
+    run(*argv, "--plain_pixels", to="plain")
     stretched, plain = (pixels(only(folder, f"{to}/*.jpg")) for to in ("stretched", "plain"))
-    # 0 to 255, before the JPEG smoothed it.
-    assert np.ptp(stretched.astype(int)) > 5 * np.ptp(plain.astype(int)) > 0
-    assert abs(plain.mean() - 127.5) < 20
+    # The same picture with less contrast, but for what the JPEGs smoothed.
+    slope, _ = np.polyfit(stretched.ravel(), plain.ravel(), 1)
+    assert 0.01 < slope < 0.5
+    assert np.corrcoef(stretched.ravel(), plain.ravel())[0, 1] > 0.95
+    assert np.ptp(stretched.astype(int)) > np.ptp(plain.astype(int))
 
 
 def test_an_animation(run, folder):
