@@ -299,11 +299,9 @@ def test_plain_pixels(run, folder):
     run(*argv, to="stretched")
     run(*argv, "--plain_pixels", to="plain")
     stretched, plain = (pixels(only(folder, f"{to}/*.jpg")) for to in ("stretched", "plain"))
-    # The same picture with less contrast, but for what the JPEGs smoothed.
-    slope, _ = np.polyfit(stretched.ravel(), plain.ravel(), 1)
-    assert 0.01 < slope < 0.5
-    assert np.corrcoef(stretched.ravel(), plain.ravel())[0, 1] > 0.95
-    assert np.ptp(stretched.astype(int)) > np.ptp(plain.astype(int))
+    # 0 to 255, before the JPEG smoothed it.
+    assert np.ptp(stretched.astype(int)) > 5 * np.ptp(plain.astype(int)) > 0
+    assert abs(plain.mean() - 127.5) < 20
 
 
 def test_an_animation(run, folder):
