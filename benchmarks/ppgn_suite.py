@@ -26,7 +26,7 @@ from common.caffe_weights import WeightSource, random_weights  # noqa: E402
 from reproductions.ppgn.chain import Chain, Schedule  # noqa: E402
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition  # noqa: E402
 from reproductions.ppgn.inpainting import Context, get_mask  # noqa: E402
-from reproductions.ppgn.networks import SUITE  # noqa: E402
+from reproductions.ppgn.networks import GAINS, SUITE  # noqa: E402
 from reproductions.ppgn.options import parse_caption, parse_class  # noqa: E402
 from reproductions.ppgn.plan import schedules  # noqa: E402
 from reproductions.ppgn.recipes import RECIPES, command  # noqa: E402
@@ -73,7 +73,7 @@ def write(folder: str) -> dict:
     blobs = {}
 
     def recorded(name: str) -> WeightSource:
-        source = random_weights(0, SUITE[name].gains)
+        source = random_weights(0, GAINS[SUITE[name].weights])
 
         def get(layer, shapes, fan_in):
             arrays = source(layer, shapes, fan_in)
