@@ -39,7 +39,8 @@ class _Correlation:
     """
 
     def __init__(self, kernel: np.ndarray, stride: Pair, pad: Pair):
-        self.size = kernel.shape[3:]
+        self.group, self.after, self.before, *size = kernel.shape
+        self.size = tuple(size)
         self.stride, self.pad = tuple(stride), tuple(pad)
         self._keeps_size = self.stride == (1, 1) and all(
             2 * p + 1 == n for p, n in zip(self.pad, self.size, strict=True)
@@ -128,9 +129,22 @@ def _interleaved(images, stride: Pair):
 
 
 class _Frozen(keras.layers.Layer):
-    def __init__(self, correlation: _Correlation, bias: np.ndarray | None, **kwargs):
+    """What both layers hold: the arguments are those of `Convolution`."""
+
+    def __init__(
+        self,
+        kernel: np.ndarray,
+        bias: np.ndarray | None = None,
+        stride: Pair = (1, 1),
+        pad: Pair = (0, 0),
+        dilation: Pair = (1, 1),
+        group: int = 1,
+        **kwargs,
+    ):
         super().__init__(trainable=False, **kwargs)
-        self._correlation = correlation
+        kernel = dilated(np.asarray(kernel, np.float32), dilation)
+        kernel = kernel.reshape(group, -1, *kernel.shape[1:])
+        self._correlation = _Correlation(kernel, stride, pad)
         self._bias = None if bias is None else np.ascontiguousarray(bias, np.float32)
 
     def _with_bias(self, images):
@@ -154,21 +168,6 @@ class Convolution(_Frozen):
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    def __init__(
-        self,
-        kernel: np.ndarray,
-        bias: np.ndarray | None = None,
-        stride: Pair = (1, 1),
-        pad: Pair = (0, 0),
-        dilation: Pair = (1, 1),
-        group: int = 1,
-        **kwargs,
-    ):
-        kernel = dilated(np.asarray(kernel, np.float32), dilation)
-        self.filters = kernel.shape[0]
-        kernel = kernel.reshape(group, -1, *kernel.shape[1:])
-        super().__init__(_Correlation(kernel, stride, pad), bias, **kwargs)
-
     def compute_output_shape(self, input_shape):
         """(n, height, width, out); what a stride leaves over at the border is not seen."""
         c = self._correlation
@@ -176,7 +175,7 @@ class Convolution(_Frozen):
             None if n is None else (n + 2 * p - k) // s + 1
             for n, p, k, s in zip(input_shape[1:3], c.pad, c.size, c.stride, strict=True)
         )
-        return (input_shape[0], *sides, self.filters)
+        return (input_shape[0], *sides, c.group * c.after)
 
     def _apply(self, images):
         output = self._with_bias(self._correlation.forward(images))
@@ -202,24 +201,10 @@ class Deconvolution(_Frozen):
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    def __init__(
-        self,
-        kernel: np.ndarray,
-        bias: np.ndarray | None = None,
-        stride: Pair = (1, 1),
-        pad: Pair = (0, 0),
-        dilation: Pair = (1, 1),
-        group: int = 1,
-        **kwargs,
-    ):
-        kernel = dilated(np.asarray(kernel, np.float32), dilation)
-        self.filters = kernel.shape[1] * group
-        kernel = kernel.reshape(group, -1, *kernel.shape[1:])
-        super().__init__(_Correlation(kernel, stride, pad), bias, **kwargs)
-
     def compute_output_shape(self, input_shape):
         """(n, stride * (height - 1) + kernel - 2 pad, likewise the width, out)."""
-        return (input_shape[0], *self._sides(input_shape), self.filters)
+        c = self._correlation
+        return (input_shape[0], *self._sides(input_shape), c.group * c.before)
 
     def _sides(self, input_shape) -> tuple[int | None, ...]:
         c = self._correlation
