@@ -1,0 +1,31 @@
+"""Drawing the noise of a generator."""
+
+from collections.abc import Sequence
+
+from keras import ops
+
+from common import noise as random
+from reproductions.texture_nets.blocks import Noise
+
+
+def draw_noise(inputs: Sequence[Noise], images: int, height: int, width: int, seed, call) -> list:
+    """Draws what the noise inputs of a generator take.
+
+    Args:
+        inputs: of the generator.
+        images: how many.
+        height: of the images, a multiple of all ratios.
+        width: likewise.
+        seed: an integer.
+        call: another one, or an integer tensor; every call draws other noise.
+
+    Returns:
+        Tensors, (images, height / ratio, width / ratio, channels).
+    """
+    drawn = []
+    for number, (ratio, channels, normal) in enumerate(inputs):
+        draw = random.normal if normal else random.uniform
+        shape = (images, height // ratio, width // ratio, channels)
+        # A prime keeps the scales' numbers apart from the calls'.
+        drawn.append(draw(shape, ops.stack([seed, call * 61 + number])))
+    return drawn
