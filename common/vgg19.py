@@ -27,7 +27,11 @@ class _WrapToEven(keras.layers.Layer):
 
 
 def vgg19(
-    weights: Weights, layers: Sequence[str], pooling: str = "average", padding: str = "valid"
+    weights: Weights,
+    layers: Sequence[str],
+    pooling: str = "average",
+    padding: str = "valid",
+    ceil: bool = False,
 ) -> keras.Model:
     """Builds the network up to the deepest of `layers`, and no further.
 
@@ -40,6 +44,8 @@ def vgg19(
         pooling: `average` or `max`.
         padding: `valid`, `same` (zeros; poolings average over real pixels only), or `wrap`
             (circular: the features of an image that tiles).
+        ceil: whether poolings keep the last pixel of an odd side, as Caffe's do; they always do
+            with `same`.
 
     Returns:
         A model from images, (frames, height, width, 3), BGR in 0..255 minus `MEAN_BGR`, to the
@@ -49,7 +55,7 @@ def vgg19(
         "average": keras.layers.AveragePooling2D,
         "max": keras.layers.MaxPooling2D,
     }[pooling]
-    pool_padding = "same" if padding == "same" else "valid"
+    pool_padding = "same" if padding == "same" or ceil else "valid"
     depth = max(LAYERS.index(name) for name in layers)
     images = keras.Input((None, None, 3), name="images")
     features, outputs = images, []

@@ -35,7 +35,9 @@ def random_weights(upto: str = LAYERS[-1], seed: int = 0) -> Weights:
     return weights
 
 
-def normalised(weights: Weights, textures: Sequence[np.ndarray]) -> Weights:
+def normalised(
+    weights: Weights, textures: Sequence[np.ndarray], pooling: str = "average"
+) -> Weights:
     """Sets biases and scales of the convolutions so that textures excite all channels alike.
 
     Layer after layer: each channel is scaled, and its bias set, so that its values before the
@@ -47,6 +49,7 @@ def normalised(weights: Weights, textures: Sequence[np.ndarray]) -> Weights:
     Args:
         weights: kernels and biases by name, with no layer left out; the biases are not used.
         textures: images, each (1, height, width, 3), BGR minus the mean.
+        pooling: of the network that the weights are for, `average` or `max`.
 
     Returns:
         New weights of the same shapes.
@@ -56,7 +59,8 @@ def normalised(weights: Weights, textures: Sequence[np.ndarray]) -> Weights:
     result = {}
     for name in LAYERS[: LAYERS.index(list(weights)[-1]) + 1]:
         if name.startswith("pool"):
-            features = [np.asarray(ops.average_pool(f, 2, padding="same")) for f in features]
+            pool = {"average": ops.average_pool, "max": ops.max_pool}[pooling]
+            features = [np.asarray(pool(f, 2, padding="same")) for f in features]
             continue
         kernel = weights[name][0]
         if name == "conv1_1":

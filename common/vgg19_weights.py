@@ -117,7 +117,11 @@ def _own_name(name: str) -> str:
 
 
 def load_weights(
-    kind: str, upto: str, textures: Sequence[np.ndarray], folders: Sequence[str | Path] = ()
+    kind: str,
+    upto: str,
+    textures: Sequence[np.ndarray],
+    folders: Sequence[str | Path] = (),
+    pooling: str = "average",
 ) -> tuple[Weights, str]:
     """Loads or makes the weights that a flag `--weights` asks for.
 
@@ -126,6 +130,7 @@ def load_weights(
         upto: the deepest layer needed.
         textures: what random weights are normalised on, see `common.vgg19_random`.
         folders: where to look for a file before the suite's own folder.
+        pooling: of the network, for random weights.
 
     Returns:
         The weights, and one line that says which they are.
@@ -137,6 +142,6 @@ def load_weights(
         from common.vgg19_random import normalised, random_weights
 
         line = "random weights (crisper pictures with trained ones: --weights gatys)"
-        return normalised(random_weights(upto), textures), line
+        return normalised(random_weights(upto), textures, pooling), line
     path = find_weights_file(kind, folders)
     return read_weights(path, upto), f"{kind} weights from {path}"

@@ -1,0 +1,122 @@
+"""What a training run tells: lines, a progress bar, a table, curves, TensorBoard."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from common.errors import UserError
+from common.files import written_whole
+from reproductions.texture_nets.objective import Losses
+
+LOSSES, CURVE = "losses.csv", "loss.png"
+_COLUMNS = ("iteration", "loss", "texture", "content", "seconds")
+
+#: Iteration from 1, the sum of the losses, its two parts (all divided by the batch size), seconds.
+Row = tuple[int, float, float, float, float]
+
+
+class Report:
+    """Follows a run, in its folder and on the terminal.
+
+    Args:
+        folder: of the run; `losses.csv` in it is continued.
+        total: iterations of the whole run.
+        done: iterations that were made before; later rows of the table are dropped.
+        batch_size: losses are divided by it, as the original prints them.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, total: int, done: int, batch_size: int):
+        self._folder, self._total, self._batch_size = Path(folder), total, batch_size
+        self.rows = [row for row in read_losses(folder) if row[0] <= done]
+        self._spent = self.rows[-1][-1] if self.rows else 0.0
+        self._done, self._begin = done, time.perf_counter()
+        with written_whole(self._folder / LOSSES) as temporary:
+            lines = [",".join(_COLUMNS), *map(_line, self.rows)]
+            temporary.write_text("\n".join(lines) + "\n")
+        # Unbuffered: a full disk is met when a row is written, not again when closing.
+        self._table = open(self._folder / LOSSES, "ab", buffering=0)  # noqa: SIM115
+        self._events = tf.summary.create_file_writer(str(self._folder))
+        # disable=None: no bar where standard error is not a terminal.
+        self._bar = tqdm(total=total, initial=done, unit="it", disable=None, dynamic_ncols=True)
+
+    def step(self, iteration: int, losses: Losses) -> None:
+        """Notes an iteration: its number from 1, and the losses of the batch."""
+        texture, content = (value / self._batch_size for value in losses)
+        seconds = self._spent + time.perf_counter() - self._begin
+        row = (iteration, texture + content, texture, content, seconds)
+        self.rows.append(row)
+        try:
+            self._table.write((_line(row) + "\n").encode())
+        except OSError as error:
+            raise UserError(f"cannot write {self._folder / LOSSES}: {error.strerror}") from None
+        with self._events.as_default(step=iteration):
+            for name, value in zip(_COLUMNS[1:4], row[1:4], strict=True):
+                tf.summary.scalar(name, value)
+        left = (seconds - self._spent) / (iteration - self._done) * (self._total - iteration)
+        tail = "" if not self._bar.disable else f"\t{left:.0f} s left"
+        self._bar.write(f"{iteration}\t{row[1]:.6g}{tail}")
+        self._bar.set_postfix_str(f"loss {row[1]:.4g}", refresh=False)
+        self._bar.update()
+
+    def pictures(self, iteration: int, images: np.ndarray) -> None:
+        """Shows a batch, uint8, (images, height, width, 3), RGB, and draws the curve."""
+        with self._events.as_default(step=iteration):
+            tf.summary.image("train", images, max_outputs=4)
+        self._events.flush()
+        draw_curve(self._folder / CURVE, self.rows)
+
+    def close(self) -> None:
+        """Ends the bar and draws the curve."""
+        self._bar.close()
+        self._table.close()
+        self._events.close()
+        if self.rows:
+            draw_curve(self._folder / CURVE, self.rows)
+
+
+def _line(row: Row) -> str:
+    iteration, *losses, seconds = row
+    return ",".join([str(iteration), *map(repr, losses), f"{seconds:.3f}"])
+
+
+def read_losses(folder: str | os.PathLike) -> list[Row]:
+    """Reads `losses.csv` of a run, up to the first line that is not whole; none without one."""
+    path, rows = Path(folder, LOSSES), []
+    if path.is_file():
+        for line in path.read_text(errors="replace").splitlines()[1:]:
+            try:
+                iteration, *numbers = line.split(",")
+                row = (int(iteration), *map(float, numbers))
+            except ValueError:
+                break
+            if len(row) != len(_COLUMNS):
+                break
+            rows.append(row)
+    return rows
+
+
+def draw_curve(path: Path, rows: list[Row]) -> None:
+    """Draws the loss, and its parts if there are two, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    iterations, losses, textures, contents, _ = zip(*rows, strict=True)
+    if any(contents):
+        axes.plot(iterations, textures, label="style", alpha=0.7)
+        axes.plot(iterations, contents, label="content", alpha=0.7)
+    axes.plot(iterations, losses, label="loss", color="black", linewidth=0.8)
+    if any(contents):
+        axes.legend()
+    scale = "log" if min(losses) > 0 else "linear"
+    axes.set(xlabel="iteration", ylabel="loss / batch size", yscale=scale)
+    axes.grid(alpha=0.3)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

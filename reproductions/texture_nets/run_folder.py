@@ -1,0 +1,101 @@
+"""The folder of a training run: pictures and models by the original's names, state, settings."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError, warn
+from common.images import save_picture
+from common.runs import (
+    SETTINGS,
+    STATE,
+    load_state,
+    read_settings,
+    save_state,
+    versions,
+    write_settings,
+)
+from reproductions.texture_nets.generator import Generator
+from reproductions.texture_nets.model_file import save_generator
+from reproductions.texture_nets.options import own_flags
+from reproductions.texture_nets.report import LOSSES
+
+#: The copy of the texture or style.
+TARGET = "target.png"
+
+
+class RunFolder:
+    """The folder that `-tmp_path` or `--resume` names.
+
+    Args:
+        flags: of the script.
+        facts: more entries for `run.json`.
+
+    Attributes:
+        path: the folder.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+
+    def __init__(self, flags: argparse.Namespace, facts: dict):
+        self.path = Path(flags.tmp_path)
+        self._interval, self._saved = flags.save_interval, time.monotonic()
+        if flags.resume is None:
+            self._begin()
+        self._write_settings(flags, facts)
+
+    def _begin(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if (self.path / SETTINGS).exists():
+                warn(f"the files of an earlier run in {self.path} are replaced; see -tmp_path")
+            for path in (self.path / STATE, self.path / LOSSES, *self.path.glob("events.out.*")):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write to the folder {self.path}: {error.strerror}") from None
+
+    def _write_settings(self, flags: argparse.Namespace, facts: dict) -> None:
+        command = " ".join(sys.argv)
+        settings = {"script": flags.script, "flags": own_flags(flags), "versions": versions()}
+        if flags.resume is None:
+            settings["command"] = command
+        else:
+            before = read_settings(self.path)
+            settings = {**before, **settings, "resumed": [*before.get("resumed", []), command]}
+            if before.get("weights") != facts["weights"]:
+                warn(f"the run began with {before.get('weights')}")
+        write_settings(self.path, {**settings, **facts})
+
+    def state(self) -> tuple[int, dict[str, np.ndarray]] | None:
+        """The iterations made and the arrays saved then; None if nothing was saved yet."""
+        state = load_state(self.path)
+        if state is None:
+            return None
+        try:
+            return int(state.pop("iteration")), state
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{self.path / STATE} is damaged") from None
+
+    def due(self) -> bool:
+        """Whether it is time to save the state."""
+        return time.monotonic() - self._saved >= self._interval
+
+    def save(self, iteration: int, state: dict[str, np.ndarray]) -> None:
+        """Saves the state after so many iterations."""
+        save_state(self.path, iteration=iteration, **state)
+        self._saved = time.monotonic()
+
+    def pictures(self, iteration: int, images: np.ndarray) -> None:
+        """Writes a batch, uint8, (images, height, width, 3), RGB."""
+        for number, image in enumerate(images, 1):
+            save_picture(image, self.path / f"train{number}_{iteration}.png")
+
+    def model(self, generator: Generator, iteration: int | None = None) -> Path:
+        """Writes `model{iteration}.keras`, or `model.keras` at the end."""
+        path = self.path / f"model{'' if iteration is None else iteration}.keras"
+        save_generator(generator, path)
+        return path

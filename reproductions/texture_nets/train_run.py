@@ -1,0 +1,175 @@
+"""A training run, from flags to a model."""
+
+import argparse
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from common.autodiff import compile_images
+from common.errors import UserError
+from common.images import save_picture
+from common.vgg19_pixels import deprocess
+from reproductions.texture_nets.content import FromFolder, FromHDF5, batches
+from reproductions.texture_nets.descriptor import descriptor, texture_targets
+from reproductions.texture_nets.descriptor_weights import descriptor_weights
+from reproductions.texture_nets.generator import Generator
+from reproductions.texture_nets.layer_names import in_order
+from reproductions.texture_nets.objective import Objective
+from reproductions.texture_nets.pictures import find_picture, for_descriptor, load_picture
+from reproductions.texture_nets.report import Report
+from reproductions.texture_nets.run_folder import TARGET, RunFolder
+from reproductions.texture_nets.sides import check_sides
+from reproductions.texture_nets.training import Training
+from reproductions.texture_nets.training_options import DEFAULT_HDF5, settings_of
+
+
+def train_texture(flags: argparse.Namespace) -> None:
+    """Trains a generator of a texture.
+
+    Args:
+        flags: of `texture_train.py`.
+
+    Raises:
+        UserError: a file cannot be read or written, or the sizes do not fit.
+    """
+    picture = _picture(flags, flags.texture)
+    target = for_descriptor(picture, flags.image_size)
+    check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the texture")
+    check_sides((flags.image_size,) * 2, flags.layers, flags.vgg_no_pad, "-image_size")
+    weights, line = descriptor_weights(flags, flags.layers, [target])
+    network = descriptor(weights, flags.layers, flags.vgg_no_pad)
+    targets = _targets(network, flags.layers, flags.layers, target)
+    objective = Objective(
+        network,
+        flags.layers,
+        targets,
+        flags.texture_weight,
+        normalize=flags.normalize_gradients,
+    )
+    _train(flags, objective, picture, line, lambda done: itertools.repeat(()))
+
+
+def train_stylization(flags: argparse.Namespace) -> None:
+    """Trains a generator that paints pictures in a style.
+
+    Args:
+        flags: of `stylization_train.py`.
+
+    Raises:
+        UserError: see `train_texture`.
+    """
+    picture = _picture(flags, flags.style_image)
+    target = for_descriptor(picture, flags.image_size)
+    layers = in_order([*flags.layers, flags.content_layers])
+    check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the style image")
+    check_sides((flags.image_size,) * 2, layers, flags.vgg_no_pad, "-image_size")
+    weights, line = descriptor_weights(flags, layers, [target])
+    network = descriptor(weights, layers, flags.vgg_no_pad)
+    objective = Objective(
+        network,
+        layers,
+        _targets(network, layers, flags.layers, target),
+        flags.style_weight,
+        flags.content_layers,
+        flags.content_weight,
+        flags.normalize_gradients,
+    )
+    source = _source(flags, descriptor(weights, [flags.content_layers], flags.vgg_no_pad))
+    _train(
+        flags,
+        objective,
+        picture,
+        line,
+        lambda done: batches(source, flags.batch_size, flags.fix_batch, done),
+    )
+
+
+def _picture(flags: argparse.Namespace, name: str) -> np.ndarray:
+    """The texture or style, RGB in 0..1; a run that goes on has a copy."""
+    return load_picture(find_picture(name) if flags.resume is None else Path(flags.resume, TARGET))
+
+
+def _targets(
+    network: keras.Model, layers: Sequence[str], wanted: Sequence[str], target: np.ndarray
+) -> dict[str, np.ndarray]:
+    features = [f for f, layer in zip(network(target), layers, strict=True) if layer in wanted]
+    return dict(zip(wanted, texture_targets(features), strict=True))
+
+
+def _source(flags: argparse.Namespace, network: keras.Model) -> FromHDF5 | FromFolder:
+    """Where the pictures come from."""
+    file = flags.train_hdf5
+    if file is None and Path(DEFAULT_HDF5).exists():
+        file = DEFAULT_HDF5
+    if file is not None:
+        return FromHDF5(file, flags.train_images_path, flags.image_size)
+    compiled = compile_images(lambda images: network(images)[0])
+    return FromFolder(flags.train_images_path, flags.image_size, compiled)
+
+
+def _train(
+    flags: argparse.Namespace,
+    objective: Objective,
+    picture: np.ndarray,
+    weights: str,
+    batches_from: Callable[[int], Iterator[tuple]],
+) -> None:
+    keras.utils.set_random_seed(flags.random_seed)
+    generator = Generator(
+        flags.model_name,
+        flags.noise_depth,
+        flags.script == "stylization_train.py",
+        flags.circular_padding,
+        flags.normalization,
+    )
+    training = Training(generator, objective, settings_of(flags))
+    folder = RunFolder(flags, {"weights": weights})
+    if flags.resume is None:
+        save_picture((picture * 255).round().astype(np.uint8), folder.path / TARGET)
+    done = 0
+    if (saved := folder.state()) is not None:
+        done, state = saved
+        training.restore(state)
+    print(f"{weights}\nthe run is in {folder.path}", flush=True)
+    report = Report(folder.path, flags.num_iterations, done, flags.batch_size)
+    batches = batches_from(done)
+    try:
+        for done in _iterations(flags, training, folder, report, batches, done):
+            if folder.due():
+                folder.save(done, training.state())
+    except KeyboardInterrupt:
+        print("interrupted; --resume goes on")
+    finally:
+        report.close()
+    folder.save(done, training.state())
+    print(f"the model after iteration {done} is {folder.model(training.averaged())}")
+
+
+def _iterations(
+    flags: argparse.Namespace,
+    training: Training,
+    folder: RunFolder,
+    report: Report,
+    batches: Iterator[tuple],
+    done: int,
+) -> Iterator[int]:
+    """Makes the iterations that are left; yields how many are done after each."""
+    for iteration in range(done + 1, flags.num_iterations + 1):
+        losses, images = training.step(iteration - 1, *next(batches))
+        if not all(map(math.isfinite, losses)):
+            raise UserError(
+                f"the loss of iteration {iteration} is not a number; try a smaller -learning_rate "
+                "(--resume goes on from the last saved state)"
+            )
+        report.step(iteration, losses)
+        if iteration % flags.pictures_every == 0:
+            pictures = deprocess(images.numpy())
+            folder.pictures(iteration, pictures)
+            report.pictures(iteration, pictures)
+        if iteration % flags.model_every == 0:
+            folder.model(training.averaged(), iteration)
+        yield iteration
