@@ -7,10 +7,10 @@ trained, and left out where the statistics of the batch are used and not noted.
 """
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from common.layers import pad_images
+from common.normalization import batch_normalization
 
 _REGISTER = keras.saving.register_keras_serializable(package="texture_nets")
 
@@ -135,24 +135,13 @@ class BatchNormalization(keras.layers.Layer):
         if self.running and self.keeps_statistics:
             scale = self.gamma * ops.rsqrt(self.running_variance + self.epsilon)
             return x * scale + (beta - self.running_mean * scale)
-        if keras.backend.standardize_dtype(x.dtype) != "float32":
-            output, mean, variance = self._normalize_by_parts(x, beta)
-        else:
-            # The variance that it gives is the unbiased one.
-            output, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=self.gamma, offset=beta, mean=[], variance=[], epsilon=self.epsilon
-            )
+        output, mean, variance = batch_normalization(x, self.gamma, beta, self.epsilon)
         if training and self.keeps_statistics:
+            count = ops.cast(ops.size(x) // x.shape[-1], x.dtype)
             self._note(self.running_mean, mean)
-            self._note(self.running_variance, variance)
+            # One pixel has no unbiased variance; the original gets nan.
+            self._note(self.running_variance, variance * (count / ops.maximum(count - 1, 1)))
         return output
-
-    def _normalize_by_parts(self, x, beta):
-        mean, variance = ops.moments(x, (0, 1, 2))
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        count = ops.cast(ops.prod(ops.shape(x)[:3]), x.dtype)
-        unbiased = variance * count / ops.maximum(count - 1, 1)
-        return (x - mean) * scale + beta, mean, unbiased
 
     def _note(self, variable, value) -> None:
         variable.assign(variable * (1 - self.momentum) + value * self.momentum)
@@ -185,7 +174,11 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, x, training=False):
         """Shape (images, height, width, channels)."""
-        mean, variance = ops.moments(x, (1, 2), keepdims=True)
+        # Rows first: summed in one go, many pixels cost digits.
+        means, variances = ops.moments(x, (2,), keepdims=True)
+        mean = ops.mean(means, 1, keepdims=True)
+        between = ops.mean(ops.square(means - mean), 1, keepdims=True)
+        variance = ops.mean(variances, 1, keepdims=True) + between
         scale = self.gamma * ops.rsqrt(variance + self.epsilon)
         return _add_constant(self, (x - mean) * scale, self.beta, training)
 
