@@ -65,7 +65,8 @@ class FromHDF5:
                 )
             if features.ndim != 3 or features.size > 2**24:
                 raise UserError(f"the features of {name} in {self._path} have shape {shapes[1]}")
-            return tuple(np.transpose(a[()], (1, 2, 0)).astype(np.float32) for a in (image, features))
+            image, features = image[()], features[()]
+            return tuple(np.float32(a.transpose(1, 2, 0)) for a in (image, features))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{self._path} is damaged: {name}: {error}") from None
 

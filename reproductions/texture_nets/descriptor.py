@@ -1,6 +1,6 @@
 """The descriptor network: VGG-19 with max pooling, as far as the deepest layer used."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from common.vgg19_weights import Weights
 from reproductions.texture_nets.layer_names import layer_name
 
 
-def descriptor(weights: Weights, layers: Sequence[str], no_pad: bool) -> keras.Model:
+def descriptor(weights: Weights, layers: Sequence[str], no_pad: bool) -> Callable:
     """Builds the network.
 
     Args:
@@ -20,12 +20,13 @@ def descriptor(weights: Weights, layers: Sequence[str], no_pad: bool) -> keras.M
         no_pad: convolutions without a border (`vgg_no_pad`), else with zeros.
 
     Returns:
-        A model from images, (images, height, width, 3), BGR minus the mean, to the list of the
+        A function from images, (images, height, width, 3), BGR minus the mean, to the list of the
         features of `layers`.
     """
     names = [layer_name(layer) for layer in layers]
     network = vgg19(weights, names, "max", "valid" if no_pad else "same", ceil=True)
-    return network if len(names) > 1 else keras.Model(network.inputs, network.outputs)
+    # A model of one output gives no list.
+    return lambda images: keras.tree.flatten(network(images))
 
 
 def texture_targets(features: Sequence) -> list[np.ndarray]:

@@ -39,6 +39,7 @@ class Generator(keras.Model):
 
     Attributes:
         noise: what each noise input is, a list of `Noise`.
+        network_name: `network` of the arguments.
         noise_depth: see the arguments.
         stylization: see the arguments.
         multiple: height and width must be multiples of this,
@@ -76,7 +77,8 @@ class Generator(keras.Model):
         }
         self._order = [layer.name for layer in blocks.parameters]
         self.noise: list[Noise] = blocks.noise
-        self.noise_depth, self.stylization = noise_depth, stylization
+        self.network_name, self.noise_depth = network, noise_depth
+        self.stylization = stylization
         self.multiple, self.smallest = NETWORKS[network]
 
     def get_config(self) -> dict:

@@ -1,4 +1,4 @@
-"""From a Torch7 model to a generator: the published ones, and any that the original's scripts saved."""
+"""From Torch7 models to generators: the published ones, and what the original's scripts saved."""
 
 from pathlib import Path
 

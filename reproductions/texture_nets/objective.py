@@ -1,9 +1,8 @@
 """What a generator is trained on: the losses of its output, added up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import keras
 from keras import ops
 
 from reproductions.texture_nets.losses import content_loss, texture_loss
@@ -25,7 +24,7 @@ class Objective:
     """The losses of images in the descriptor network (paper, Eq. 4 and 5).
 
     Args:
-        network: a model from images, (images, height, width, 3), BGR minus the mean, to a list of
+        network: a function from images, (images, height, width, 3), BGR minus the mean, to a list of
             features.
         layers: the names of these features.
         targets: Gram matrices by the name of their layer.
@@ -37,7 +36,7 @@ class Objective:
 
     def __init__(
         self,
-        network: keras.Model,
+        network: Callable,
         layers: Sequence[str],
         targets: dict,
         texture_weight: float = 1.0,

@@ -1,5 +1,7 @@
 """Torch7's `image.scale`, whose bilinear mode is neither Pillow's nor TensorFlow's."""
 
+import itertools
+
 import numpy as np
 import scipy.sparse
 
@@ -68,7 +70,7 @@ def _averages(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     edges = np.arange(after + 1, dtype=np.float32) * (np.float32(before) / np.float32(after))
     edges[-1] = before
     rows, columns, weights = [], [], []
-    for new, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for new, (begin, end) in enumerate(itertools.pairwise(edges)):
         old = np.arange(int(begin), int(np.ceil(end)))
         share = np.minimum(old + 1, end) - np.maximum(old, begin)
         rows.append(np.full(len(old), new))

@@ -140,7 +140,9 @@ def _padded_rows(source: _Stream, wanted: np.ndarray, border: int, circular: boo
     height = source.shape[1]
     if circular:
         rows = source.rows(wanted % height)
-        return ops.concatenate([rows[:, :, -border:], rows, rows[:, :, :border]], 2) if border else rows
+        if not border:
+            return rows
+        return ops.concatenate([rows[:, :, -border:], rows, rows[:, :, :border]], 2)
     inside = wanted[(wanted >= 0) & (wanted < height)]
     outside = (inside[0] - wanted[0], wanted[-1] - inside[-1])
     return ops.pad(source.rows(inside), ((0, 0), outside, (border, border), (0, 0)))
@@ -154,7 +156,10 @@ def _normalize(layer: BatchNormalization | InstanceNormalization, source: _Strea
         axes = (1, 2) if isinstance(layer, InstanceNormalization) else (0, 1, 2)
         mean, variance = _moments(source, axes)
     scale = layer.gamma * ops.rsqrt(variance + layer.epsilon)
-    rows = lambda wanted: (source.rows(wanted) - mean) * scale + beta
+
+    def rows(wanted: np.ndarray):
+        return (source.rows(wanted) - mean) * scale + beta
+
     return _Stream(source.shape, rows, source.array)
 
 

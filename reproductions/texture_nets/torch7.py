@@ -135,13 +135,13 @@ def read_torch7(path: str | Path):
         reader = _Reader(data)
         value = reader.read()
         if reader.at != len(data):
-            raise _Damaged(f"{len(data) - reader.at} bytes after the end")
+            raise _DamagedError(f"{len(data) - reader.at} bytes after the end")
         return value
-    except _Damaged as error:
+    except _DamagedError as error:
         raise UserError(f"{path} is no Torch7 binary file, or damaged: {error}") from None
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """What a file does not keep to."""
 
 
@@ -163,7 +163,7 @@ class _Reader:
         """Reads a value of any type."""
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise _Damaged(f"more than {_DEEPEST} values within each other")
+            raise _DamagedError(f"more than {_DEEPEST} values within each other")
         kind = self._int()
         if kind == _NIL:
             value = None
@@ -182,7 +182,7 @@ class _Reader:
         elif kind in (_OLD_RECURSIVE_FUNCTION, _RECURSIVE_FUNCTION):
             value = self._recursive_function()
         else:
-            raise _Damaged(f"there is no type {kind} (byte {self.at - 4})")
+            raise _DamagedError(f"there is no type {kind} (byte {self.at - 4})")
         self._depth -= 1
         return value
 
@@ -198,7 +198,7 @@ class _Reader:
             try:
                 table[key] = value
             except TypeError:
-                raise _Damaged("a table with a table as a key") from None
+                raise _DamagedError("a table with a table as a key") from None
         return table
 
     def _torch(self):
@@ -210,7 +210,7 @@ class _Reader:
             try:
                 version = int(name[2:])
             except ValueError:
-                raise _Damaged(f"the version {name[:20]!r}") from None
+                raise _DamagedError(f"the version {name[:20]!r}") from None
             name = self._string()
         if _element_name(name) in _ELEMENTS and name.startswith("torch."):
             if name.endswith("Tensor"):
@@ -230,15 +230,15 @@ class _Reader:
         offset = self._unpack("<q")[0] - 1
         storage = self.read()
         if storage is not None and not isinstance(storage, Storage):
-            raise _Damaged(f"a {kind} without a storage")
+            raise _DamagedError(f"a {kind} without a storage")
         if storage is not None and _element_name(storage.kind) != _element_name(kind):
-            raise _Damaged(f"a {kind} in a {storage.kind}")
+            raise _DamagedError(f"a {kind} in a {storage.kind}")
         if dimensions > 32 or min(shape, default=1) < 1 or min(strides, default=0) < 0:
-            raise _Damaged(f"a {kind} of sizes {shape[:4]} and strides {strides[:4]}")
+            raise _DamagedError(f"a {kind} of sizes {shape[:4]} and strides {strides[:4]}")
         if shape:
             last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
             if storage is None or offset < 0 or last >= len(storage.values):
-                raise _Damaged(f"a {kind} of sizes {shape[:4]} that reaches beyond its storage")
+                raise _DamagedError(f"a {kind} of sizes {shape[:4]} reaches beyond its storage")
         return Tensor(kind, shape, strides, offset, storage)
 
     def _storage(self, kind: str) -> Storage:
@@ -262,19 +262,19 @@ class _Reader:
     def _known_of(self, index: int, kinds):
         value = self._known[index]
         if not isinstance(value, kinds):
-            raise _Damaged(f"object {index} is used as another type")
+            raise _DamagedError(f"object {index} is used as another type")
         return value
 
     def _boolean(self) -> bool:
         value = self._int()
         if value not in (0, 1):
-            raise _Damaged(f"the boolean {value}")
+            raise _DamagedError(f"the boolean {value}")
         return value == 1
 
     def _string(self) -> str:
         text = _text(self._bytes(self._int()))
         if not isinstance(text, str):
-            raise _Damaged("the name of a class that is no text")
+            raise _DamagedError("the name of a class that is no text")
         return text
 
     def _int(self) -> int:
@@ -283,7 +283,7 @@ class _Reader:
     def _count(self, count: int, smallest: int) -> int:
         """A number of things that take at least `smallest` bytes each."""
         if not 0 <= count <= (len(self._data) - self.at) // smallest:
-            raise _Damaged(f"{count} elements where the file ends (byte {self.at})")
+            raise _DamagedError(f"{count} elements where the file ends (byte {self.at})")
         return count
 
     def _unpack(self, form: str) -> tuple:
@@ -291,7 +291,7 @@ class _Reader:
 
     def _bytes(self, count: int) -> memoryview:
         if not 0 <= count <= len(self._data) - self.at:
-            raise _Damaged(f"the file ends within {count} bytes (byte {self.at})")
+            raise _DamagedError(f"the file ends within {count} bytes (byte {self.at})")
         begin, self.at = self.at, self.at + count
         return memoryview(self._data)[begin : self.at]
 

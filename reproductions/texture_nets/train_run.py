@@ -94,13 +94,13 @@ def _picture(flags: argparse.Namespace, name: str) -> np.ndarray:
 
 
 def _targets(
-    network: keras.Model, layers: Sequence[str], wanted: Sequence[str], target: np.ndarray
+    network: Callable, layers: Sequence[str], wanted: Sequence[str], target: np.ndarray
 ) -> dict[str, np.ndarray]:
     features = [f for f, layer in zip(network(target), layers, strict=True) if layer in wanted]
     return dict(zip(wanted, texture_targets(features), strict=True))
 
 
-def _source(flags: argparse.Namespace, network: keras.Model) -> FromHDF5 | FromFolder:
+def _source(flags: argparse.Namespace, network: Callable) -> FromHDF5 | FromFolder:
     """Where the pictures come from."""
     file = flags.train_hdf5
     if file is None and Path(DEFAULT_HDF5).exists():
@@ -130,15 +130,16 @@ def _train(
     folder = RunFolder(flags, {"weights": weights})
     if flags.resume is None:
         save_picture((picture * 255).round().astype(np.uint8), folder.path / TARGET)
-    done = 0
+    first = 0
     if (saved := folder.state()) is not None:
-        done, state = saved
+        first, state = saved
         training.restore(state)
     print(f"{weights}\nthe run is in {folder.path}", flush=True)
-    report = Report(folder.path, flags.num_iterations, done, flags.batch_size)
-    batches = batches_from(done)
+    report = Report(folder.path, flags.num_iterations, first, flags.batch_size)
+    batches = batches_from(first)
     try:
-        for done in _iterations(flags, training, folder, report, batches, done):
+        done = first
+        for done in _iterations(flags, training, folder, report, batches, first):
             if folder.due():
                 folder.save(done, training.state())
     except KeyboardInterrupt:
@@ -155,10 +156,10 @@ def _iterations(
     folder: RunFolder,
     report: Report,
     batches: Iterator[tuple],
-    done: int,
+    first: int,
 ) -> Iterator[int]:
     """Makes the iterations that are left; yields how many are done after each."""
-    for iteration in range(done + 1, flags.num_iterations + 1):
+    for iteration in range(first + 1, flags.num_iterations + 1):
         losses, images = training.step(iteration - 1, *next(batches))
         if not all(map(math.isfinite, losses)):
             raise UserError(

@@ -1,0 +1,28 @@
+"""Stores pictures and their relu4_2 features in an HDF5 file.
+
+The flags are the original's and a few more; `-h` shows them. The work is in `extraction.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.texture_nets.using_options import parse_extraction
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and works."""
+    import_tensorflow()
+    from reproductions.texture_nets.device import choose_device
+    from reproductions.texture_nets.extraction import extract
+
+    print(choose_device(options.gpu))
+    extract(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_extraction, main)

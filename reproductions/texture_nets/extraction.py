@@ -1,0 +1,118 @@
+"""The HDF5 file of pictures and content features, in the original's layout.
+
+For every picture: `NAME_content`, float32, (channels, height, width), and `NAME_image`, float32,
+(3, side, side), RGB in 0..1.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from common.autodiff import compile_images
+from common.errors import UserError, warn
+from common.files import written_whole
+from common.runs import check_writable
+from reproductions.texture_nets.descriptor import descriptor
+from reproductions.texture_nets.descriptor_weights import descriptor_weights
+from reproductions.texture_nets.layer_names import in_order
+from reproductions.texture_nets.pictures import for_descriptor, listed, load_square
+from reproductions.texture_nets.sides import check_sides
+
+
+def extract(flags: argparse.Namespace) -> None:
+    """Makes the file.
+
+    A part of so many pictures at a time is written to the folder `FILE.parts`; when all are there
+    they become the file. So a run that is killed goes on where it was when it is started again.
+
+    Args:
+        flags: of `extract4_2.py`.
+
+    Raises:
+        UserError: the folder has no readable picture, or a file cannot be read or written.
+    """
+    target, paths = Path(flags.save_to), listed(flags.images_path)
+    layers = in_order([flags.content_layer])
+    check_sides((flags.resize_to,), layers, flags.vgg_no_pad, "-resize_to")
+    check_writable(target.parent)
+    textures = [for_descriptor(_first_readable(paths, flags.resize_to))]
+    weights, line = descriptor_weights(flags, layers, textures)
+    network = descriptor(weights, layers, flags.vgg_no_pad)
+    features = compile_images(lambda images: network(images)[0])
+    print(line, flush=True)
+    parts = target.with_name(f"{target.name}.parts")
+    _prepare(parts, {"pictures": [path.name for path in paths], "line": line, **_own(flags)})
+    bad = 0
+    for first in tqdm(range(0, len(paths), flags.save_every), unit="part", disable=None):
+        some = paths[first : first + flags.save_every]
+        bad += _part(parts / f"{first:08}.hdf5", some, flags.resize_to, features)
+    if bad == len(paths):
+        shutil.rmtree(parts)
+        raise UserError(f"none of the {bad} pictures in {flags.images_path} can be read")
+    _join(parts, target)
+    left_out = f"; {bad} could not be read and are left out" if bad else ""
+    print(f"{target}: {len(paths) - bad} pictures{left_out}")
+
+
+def _first_readable(paths: list[Path], side: int) -> np.ndarray:
+    for path in paths:
+        try:
+            return load_square(path, side)
+        except UserError:
+            continue
+    raise UserError(f"none of the {len(paths)} pictures can be read, such as {paths[0]}")
+
+
+def _own(flags: argparse.Namespace) -> dict:
+    names = ("resize_to", "vgg_no_pad", "content_layer", "save_every")
+    return {name: getattr(flags, name) for name in names}
+
+
+def _prepare(parts: Path, settings: dict) -> None:
+    """Makes the folder of the parts; empties it if these are of other settings."""
+    file, text = parts / "settings.json", json.dumps(settings)
+    try:
+        if parts.exists() and (not file.exists() or file.read_text() != text):
+            shutil.rmtree(parts)
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {parts}: {error.strerror}") from None
+    with written_whole(file) as temporary:
+        temporary.write_text(text)
+
+
+def _part(path: Path, pictures: list[Path], side: int, features: Callable) -> int:
+    """Writes a part unless it is there; returns how many pictures cannot be read."""
+    if path.exists():
+        with h5py.File(path, "r") as file:
+            return int(file.attrs["bad"])
+    bad = 0
+    with written_whole(path) as temporary, h5py.File(temporary, "w") as file:
+        for picture in pictures:
+            try:
+                image = load_square(picture, side)
+            except UserError as error:
+                warn(f"{error}; left out")
+                bad += 1
+                continue
+            content = np.asarray(features(for_descriptor(image)))[0]
+            file[f"{picture.name}_content"] = np.transpose(content, (2, 0, 1))
+            file[f"{picture.name}_image"] = np.transpose(image, (2, 0, 1))
+        file.attrs["bad"] = bad
+    return bad
+
+
+def _join(parts: Path, target: Path) -> None:
+    """Makes the file of the parts, and removes these."""
+    with written_whole(target) as temporary, h5py.File(temporary, "w") as joined:
+        for path in sorted(parts.glob("*.hdf5")):
+            with h5py.File(path, "r") as file:
+                for name in file:
+                    file.copy(name, joined)
+    shutil.rmtree(parts)

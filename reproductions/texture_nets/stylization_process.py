@@ -1,0 +1,28 @@
+"""Paints a picture, or a folder of them, in a generator's style.
+
+The flags are the original's and a few more; `-h` shows them. The work is in `using.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.texture_nets.using_options import parse_process
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and works."""
+    import_tensorflow()
+    from reproductions.texture_nets.device import choose_device
+    from reproductions.texture_nets.using import process
+
+    print(choose_device(options.gpu))
+    process(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_process, main)

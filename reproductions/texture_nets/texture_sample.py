@@ -1,0 +1,28 @@
+"""Makes samples with a generator of a texture: `1.png`, `2.png`, ...
+
+The flags are the original's and a few more; `-h` shows them. The work is in `using.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.texture_nets.using_options import parse_sample
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and works."""
+    import_tensorflow()
+    from reproductions.texture_nets.device import choose_device
+    from reproductions.texture_nets.using import sample
+
+    print(choose_device(options.gpu))
+    sample(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_sample, main)

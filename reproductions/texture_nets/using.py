@@ -1,0 +1,111 @@
+"""The scripts that use a model: from flags to pictures."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common.errors import UserError, warn
+from common.images import save_picture
+from reproductions.texture_nets.generator import Generator
+from reproductions.texture_nets.import_torch7 import import_torch7
+from reproductions.texture_nets.model_file import load_generator, save_generator
+from reproductions.texture_nets.pictures import find_picture, listed, load_picture
+from reproductions.texture_nets.sampling import Maker, check_noise_depth
+from reproductions.texture_nets.scaling import longer_side, scale
+
+
+def sample(flags: argparse.Namespace) -> None:
+    """Makes samples of a texture.
+
+    Args:
+        flags: of `texture_sample.py`.
+
+    Raises:
+        UserError: the model cannot be read, the sizes do not fit, or a file cannot be written.
+    """
+    maker = Maker(_model(flags), flags.random_seed)
+    folder = _folder(flags.save_path)
+    for width, height in flags.sample_size:
+        pictures = maker.texture(flags.samples, height, width, flags.zero_noise, flags.fix_noise)
+        of_size = f"_{width}x{height}" if len(flags.sample_size) > 1 else ""
+        for number, picture in enumerate(pictures, 1):
+            save_picture(picture, folder / f"{number}{of_size}.png")
+            if flags.tiled:
+                path = folder / f"{number}{of_size}_tiled.png"
+                save_picture(np.tile(picture, (2, 2, 1)), path)
+        print(f"{flags.samples} samples, {width}x{height}, in {folder}")
+
+
+def process(flags: argparse.Namespace) -> None:
+    """Stylises a picture, or all of a folder.
+
+    Args:
+        flags: of `stylization_process.py`.
+
+    Raises:
+        UserError: the model or the picture cannot be read, or a file cannot be written.
+    """
+    source = Path(flags.input_image)
+    maker = Maker(_model(flags), flags.random_seed)
+    if not source.is_dir():
+        path = Path(flags.save_path or "stylized.png")
+        save_picture(maker.stylized(_scaled(find_picture(source), flags)), path)
+        print(path)
+        return
+    folder, bad = _folder(flags.save_path or "stylized"), []
+    paths = listed(source)
+    for path in tqdm(paths, unit="picture", disable=None):
+        try:
+            picture = maker.stylized(_scaled(path, flags))
+        except UserError as error:
+            bad.append(path)
+            warn(f"{path.name} is left out: {error}")
+            continue
+        save_picture(picture, folder / f"{path.stem}.png")
+    if len(bad) == len(paths):
+        raise UserError(f"none of the {len(bad)} pictures in {source} could be stylised")
+    left_out = f", {len(bad)} left out" if bad else ""
+    print(f"{len(paths) - len(bad)} pictures in {folder}{left_out}")
+
+
+def convert(flags: argparse.Namespace) -> None:
+    """Converts a Torch7 model.
+
+    Args:
+        flags: of `convert`.
+
+    Raises:
+        UserError: it cannot be read, is no generator, or the file cannot be written.
+    """
+    generator = import_torch7(flags.model)
+    save_generator(generator, flags.output)
+    kind = "stylises pictures" if generator.stylization else "makes textures"
+    print(f"{flags.output}: {generator.network_name}, {kind}, noise_depth {generator.noise_depth}")
+
+
+def _model(flags: argparse.Namespace) -> Generator:
+    generator = load_generator(flags.model)
+    check_noise_depth(generator, flags.noise_depth, flags.model)
+    if flags.running_statistics:
+        generator.use_running_statistics()
+    return generator
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    return folder
+
+
+def _scaled(path: Path, flags: argparse.Namespace) -> np.ndarray:
+    picture = load_picture(path)
+    if flags.image_size:
+        return scale(picture, flags.image_size, flags.image_size)
+    if flags.longer_side:
+        return scale(picture, *longer_side(*picture.shape[:2], flags.longer_side))
+    return picture
