@@ -24,6 +24,7 @@ class FromHDF5:
         path: the file.
         folder: only the pictures of this folder, in its order; None: all of the file.
         side: of the pictures.
+        weights: a line that says which the descriptor's are.
 
     Attributes:
         names: of the pictures.
@@ -32,14 +33,17 @@ class FromHDF5:
         UserError: the file cannot be read or holds none of the pictures.
     """
 
-    def __init__(self, path: str | Path, folder: str | Path | None, side: int):
+    def __init__(self, path: str | Path, folder: str | Path | None, side: int, weights: str):
         self._path, self._side = path, side
         try:
             self._file = h5py.File(path, "r")
+            made_with = self._file.attrs.get("weights", weights)
             inside = [key.removesuffix("_content") for key in self._file if _is_content(key)]
         except (OSError, RuntimeError) as error:
             reason = "no such file" if not Path(path).exists() else "no HDF5 file, or damaged"
             raise UserError(f"cannot read {path}: {reason}") from error
+        if made_with != weights:
+            warn(f"the features in {path} were made with {made_with}")
         self.names = sorted(name for name in inside if f"{name}_image" in self._file)
         if folder is not None:
             known = set(self.names)

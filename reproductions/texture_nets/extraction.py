@@ -41,8 +41,7 @@ def extract(flags: argparse.Namespace) -> None:
     layers = in_order([flags.content_layer])
     check_sides((flags.resize_to,), layers, flags.vgg_no_pad, "-resize_to")
     check_writable(target.parent)
-    textures = [for_descriptor(_first_readable(paths, flags.resize_to))]
-    weights, line = descriptor_weights(flags, layers, textures)
+    weights, line = descriptor_weights(flags, layers)
     network = descriptor(weights, layers, flags.vgg_no_pad)
     features = compile_images(lambda images: network(images)[0])
     print(line, flush=True)
@@ -55,18 +54,9 @@ def extract(flags: argparse.Namespace) -> None:
     if bad == len(paths):
         shutil.rmtree(parts)
         raise UserError(f"none of the {bad} pictures in {flags.images_path} can be read")
-    _join(parts, target)
+    _join(parts, target, line)
     left_out = f"; {bad} could not be read and are left out" if bad else ""
     print(f"{target}: {len(paths) - bad} pictures{left_out}")
-
-
-def _first_readable(paths: list[Path], side: int) -> np.ndarray:
-    for path in paths:
-        try:
-            return load_square(path, side)
-        except UserError:
-            continue
-    raise UserError(f"none of the {len(paths)} pictures can be read, such as {paths[0]}")
 
 
 def _own(flags: argparse.Namespace) -> dict:
@@ -108,9 +98,10 @@ def _part(path: Path, pictures: list[Path], side: int, features: Callable) -> in
     return bad
 
 
-def _join(parts: Path, target: Path) -> None:
+def _join(parts: Path, target: Path, line: str) -> None:
     """Makes the file of the parts, and removes these."""
     with written_whole(target) as temporary, h5py.File(temporary, "w") as joined:
+        joined.attrs["weights"] = line
         for path in sorted(parts.glob("*.hdf5")):
             with h5py.File(path, "r") as file:
                 for name in file:

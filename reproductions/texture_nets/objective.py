@@ -24,8 +24,8 @@ class Objective:
     """The losses of images in the descriptor network (paper, Eq. 4 and 5).
 
     Args:
-        network: a function from images, (images, height, width, 3), BGR minus the mean, to a list of
-            features.
+        network: a function from images, (images, height, width, 3), BGR minus the mean, to a
+            list of features.
         layers: the names of these features.
         targets: Gram matrices by the name of their layer.
         texture_weight: weight of each texture loss.

@@ -40,7 +40,7 @@ def train_texture(flags: argparse.Namespace) -> None:
     target = for_descriptor(picture, flags.image_size)
     check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the texture")
     check_sides((flags.image_size,) * 2, flags.layers, flags.vgg_no_pad, "-image_size")
-    weights, line = descriptor_weights(flags, flags.layers, [target])
+    weights, line = descriptor_weights(flags, flags.layers, target)
     network = descriptor(weights, flags.layers, flags.vgg_no_pad)
     targets = _targets(network, flags.layers, flags.layers, target)
     objective = Objective(
@@ -67,7 +67,7 @@ def train_stylization(flags: argparse.Namespace) -> None:
     layers = in_order([*flags.layers, flags.content_layers])
     check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the style image")
     check_sides((flags.image_size,) * 2, layers, flags.vgg_no_pad, "-image_size")
-    weights, line = descriptor_weights(flags, layers, [target])
+    weights, line = descriptor_weights(flags, layers)
     network = descriptor(weights, layers, flags.vgg_no_pad)
     objective = Objective(
         network,
@@ -78,7 +78,7 @@ def train_stylization(flags: argparse.Namespace) -> None:
         flags.content_weight,
         flags.normalize_gradients,
     )
-    source = _source(flags, descriptor(weights, [flags.content_layers], flags.vgg_no_pad))
+    source = _source(flags, line, descriptor(weights, [flags.content_layers], flags.vgg_no_pad))
     _train(
         flags,
         objective,
@@ -100,13 +100,13 @@ def _targets(
     return dict(zip(wanted, texture_targets(features), strict=True))
 
 
-def _source(flags: argparse.Namespace, network: Callable) -> FromHDF5 | FromFolder:
+def _source(flags: argparse.Namespace, weights: str, network: Callable) -> FromHDF5 | FromFolder:
     """Where the pictures come from."""
     file = flags.train_hdf5
     if file is None and Path(DEFAULT_HDF5).exists():
         file = DEFAULT_HDF5
     if file is not None:
-        return FromHDF5(file, flags.train_images_path, flags.image_size)
+        return FromHDF5(file, flags.train_images_path, flags.image_size, weights)
     compiled = compile_images(lambda images: network(images)[0])
     return FromFolder(flags.train_images_path, flags.image_size, compiled)
 
