@@ -23,6 +23,7 @@ class FromHDF5:
     Args:
         path: the file.
         folder: only the pictures of this folder, in its order; None: all of the file.
+        shape: of the features that the content layer has, (height, width, channels).
         side: of the pictures.
         weights: a line that says which the descriptor's are.
 
@@ -33,8 +34,17 @@ class FromHDF5:
         UserError: the file cannot be read or holds none of the pictures.
     """
 
-    def __init__(self, path: str | Path, folder: str | Path | None, side: int, weights: str):
-        self._path, self._side = path, side
+    def __init__(
+        self,
+        path: str | Path,
+        folder: str | Path | None,
+        shape: tuple[int, int, int],
+        side: int,
+        weights: str,
+    ):
+        self._path = path
+        height, width, channels = shape
+        self._shapes = (3, side, side), (channels, height, width)
         try:
             self._file = h5py.File(path, "r")
             made_with = self._file.attrs.get("weights", weights)
@@ -42,7 +52,8 @@ class FromHDF5:
         except (OSError, RuntimeError) as error:
             reason = "no such file" if not Path(path).exists() else "no HDF5 file, or damaged"
             raise UserError(f"cannot read {path}: {reason}") from error
-        if made_with != weights:
+        # Which weights they are, not where they lay.
+        if str(made_with).partition(" from ")[0] != weights.partition(" from ")[0]:
             warn(f"the features in {path} were made with {made_with}")
         self.names = sorted(name for name in inside if f"{name}_image" in self._file)
         if folder is not None:
@@ -60,19 +71,20 @@ class FromHDF5:
         name = self.names[number]
         try:
             image, features = (self._file[f"{name}_{kind}"] for kind in ("image", "content"))
-            shapes = image.shape, features.shape
-            if image.ndim != 3 or image.shape != (3, self._side, self._side):
-                size = " x ".join(map(str, image.shape))
+            if (found := (image.shape, features.shape)) != self._shapes:
                 raise UserError(
-                    f"{name} in {self._path} is {size}, not 3 x {self._side} x {self._side}; "
-                    "-image_size and extract4_2.py's -resize_to must be the same"
+                    f"{name} in {self._path} has an image and features of {_sizes(found)}, not "
+                    f"{_sizes(self._shapes)}; extract4_2.py must have had -image_size as "
+                    "-resize_to, and the same -vgg_no_pad and content layer"
                 )
-            if features.ndim != 3 or features.size > 2**24:
-                raise UserError(f"the features of {name} in {self._path} have shape {shapes[1]}")
             image, features = image[()], features[()]
             return tuple(np.float32(a.transpose(1, 2, 0)) for a in (image, features))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{self._path} is damaged: {name}: {error}") from None
+
+
+def _sizes(shapes: tuple) -> str:
+    return " and ".join("x".join(map(str, shape)) for shape in shapes)
 
 
 def _is_content(key: str) -> bool:

@@ -12,17 +12,18 @@ import numpy as np
 from common.autodiff import compile_images
 from common.errors import UserError
 from common.images import save_picture
+from common.vgg19_layers import channels, convolutions
 from common.vgg19_pixels import deprocess
 from reproductions.texture_nets.content import FromFolder, FromHDF5, batches
 from reproductions.texture_nets.descriptor import descriptor, texture_targets
 from reproductions.texture_nets.descriptor_weights import descriptor_weights
 from reproductions.texture_nets.generator import Generator
-from reproductions.texture_nets.layer_names import in_order
+from reproductions.texture_nets.layer_names import in_order, layer_name
 from reproductions.texture_nets.objective import Objective
 from reproductions.texture_nets.pictures import find_picture, for_descriptor, load_picture
 from reproductions.texture_nets.report import Report
 from reproductions.texture_nets.run_folder import TARGET, RunFolder
-from reproductions.texture_nets.sides import check_sides
+from reproductions.texture_nets.sides import check_sides, side_at
 from reproductions.texture_nets.training import Training
 from reproductions.texture_nets.training_options import DEFAULT_HDF5, settings_of
 
@@ -106,7 +107,10 @@ def _source(flags: argparse.Namespace, weights: str, network: Callable) -> FromH
     if file is None and Path(DEFAULT_HDF5).exists():
         file = DEFAULT_HDF5
     if file is not None:
-        return FromHDF5(file, flags.train_images_path, flags.image_size, weights)
+        layer = layer_name(flags.content_layers)
+        side = side_at(flags.image_size, layer, flags.vgg_no_pad)
+        shape = (side, side, channels(convolutions(layer)[-1])[1])
+        return FromHDF5(file, flags.train_images_path, shape, flags.image_size, weights)
     compiled = compile_images(lambda images: network(images)[0])
     return FromFolder(flags.train_images_path, flags.image_size, compiled)
 

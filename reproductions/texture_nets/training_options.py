@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from common.errors import UserError
 from common.flags import (
@@ -172,6 +173,7 @@ def parse_stylization(argv: Sequence[str]) -> argparse.Namespace:
         in_order([flags.content_layers])
     except UserError as error:
         parser.error(str(error))
-    if flags.train_images_path is None and flags.train_hdf5 is None:
+    hdf5 = flags.train_hdf5 is not None or Path(DEFAULT_HDF5).exists()
+    if flags.train_images_path is None and not hdf5:
         parser.error("-train_images_path or -train_hdf5 is required: pictures to train on")
     return flags
