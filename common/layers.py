@@ -22,12 +22,47 @@ def pad_images(images, before: int, after: int, wrap: bool = False):
     """
     if not wrap:
         return ops.pad(images, ((0, 0), (before, after), (before, after), (0, 0)))
-    height, width = ops.shape(images)[1:3]
-    top, bottom = images[:, height - before :], images[:, :after]
-    images = ops.concatenate([top, images, bottom], axis=1)
-    left, right = images[:, :, width - before :], images[:, :, :after]
-    images = ops.concatenate([left, images, right], axis=2)
-    return images
+
+    def pad(images):
+        height, width = ops.shape(images)[1:3]
+        top, bottom = images[:, height - before :], images[:, :after]
+        padded = ops.concatenate([top, images, bottom], axis=1)
+        left, right = padded[:, :, width - before :], padded[:, :, :after]
+        padded = ops.concatenate([left, padded, right], axis=2)
+
+        def gradient(*args, upstream=None):
+            if upstream is None:
+                (upstream,) = args
+            return _fold(_fold(upstream, before, after, 2), before, after, 1)
+
+        return padded, gradient
+
+    return ops.custom_gradient(pad)(images)
+
+
+def _fold(padded, before: int, after: int, axis: int):
+    """Adds what lies outside to where it came from: the adjoint of circular padding of an axis.
+
+    TensorFlow's own gradient makes and adds three arrays of the whole size.
+    """
+    size = ops.shape(padded)[axis] - before - after
+
+    def part(first, last):
+        return padded[:, first:last] if axis == 1 else padded[:, :, first:last]
+
+    inside, end = part(before, before + size), part(before + size, before + size + after)
+    begin = part(0, before)
+    if isinstance(size, int) and size >= before + after:
+        first = part(before, before + after) + end
+        last = part(size, before + size) + begin
+        return ops.concatenate([first, part(before + after, size), last], axis=axis)
+
+    def around(strip, front, back):
+        pads = [(0, 0)] * 4
+        pads[axis] = (front, back)
+        return ops.pad(strip, pads)
+
+    return inside + around(end, 0, size - after) + around(begin, size - before, 0)
 
 
 class FrozenConv2D(keras.layers.Layer):
