@@ -3,7 +3,7 @@
 import keras
 
 from common.errors import UserError
-from reproductions.texture_nets.blocks import NORMALIZATIONS, Blocks, Noise
+from reproductions.texture_nets.blocks import NORMALIZATIONS, Blocks, Module, Noise
 from reproductions.texture_nets.networks import NETWORKS
 from reproductions.texture_nets.pyramid import PUBLISHED_STYLE, PYRAMID, PYRAMID2, pyramid
 from reproductions.texture_nets.skip import skip
@@ -42,6 +42,7 @@ class Generator(keras.Model):
         network_name: `network` of the arguments.
         noise_depth: see the arguments.
         stylization: see the arguments.
+        modules_of_original: what the original has instead, in its order.
         multiple: height and width must be multiples of this,
         smallest: and at least this.
 
@@ -75,7 +76,8 @@ class Generator(keras.Model):
             "normalization": normalization,
             "dtype": dtype,
         }
-        self._order = [layer.name for layer in blocks.parameters]
+        # Tuples: Keras would follow lists.
+        self.modules_of_original: tuple[Module, ...] = tuple(blocks.modules)
         self.noise: list[Noise] = blocks.noise
         self.network_name, self.noise_depth = network, noise_depth
         self.stylization = stylization
@@ -96,7 +98,7 @@ class Generator(keras.Model):
 
     def parameter_layers(self) -> list[keras.layers.Layer]:
         """The layers with weights in that order: depth first, the coarse stream first."""
-        return [self.get_layer(name) for name in self._order]
+        return [self.get_layer(m.layer) for m in self.modules_of_original if m.layer]
 
     def use_running_statistics(self, use: bool = True) -> None:
         """Normalises by the running statistics, or again by those of the batch.

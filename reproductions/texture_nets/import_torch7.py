@@ -5,13 +5,31 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from reproductions.texture_nets.blocks import Module
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.layers import Convolution
 from reproductions.texture_nets.networks import NETWORKS
 from reproductions.texture_nets.torch7 import Object, read_torch7
-from reproductions.texture_nets.torch7_modules import Module, modules_of, overrun, tensor_of
+from reproductions.texture_nets.torch7_modules import (
+    class_of,
+    modules_of,
+    overrun,
+    shown,
+    tensor_of,
+)
 
-_CONVOLUTION, _NORMALIZATION = "SpatialConvolution", "SpatialBatchNormalization"
+#: How many times a network joins streams.
+_JOINS = {
+    "pyramid": 5,
+    "pyramid2": 5,
+    "skip": 5,
+    "skip_noise": 10,
+    "published_texture": 5,
+    "published_style": 4,
+}
+
+#: Modules that have no effect.
+_IDENTITY = "Identity"
 
 
 def import_torch7(path: str | Path) -> Generator:
@@ -29,104 +47,83 @@ def import_torch7(path: str | Path) -> Generator:
     """
     network = read_torch7(path)
     try:
-        modules = modules_of(network)
-        generator = _matching(modules)
-        _copy(modules, generator)
+        modules, joins = modules_of(network)
+        generator = _matching([m for m in modules if class_of(m) != _IDENTITY], joins)
     except UserError as error:
         raise UserError(f"{path} is no model of a texture network: {error}") from None
     return generator
 
 
-def _matching(modules: list[Module]) -> Generator:
-    """A new generator of the same architecture."""
-    layers = [m for m in modules if m.kind in (_CONVOLUTION, _NORMALIZATION)]
-    if not layers or layers[0].kind != _CONVOLUTION:
-        raise UserError("it does not begin with a convolution")
-    depth, channels = _noise_depth(modules), layers[0].object.get("nInputPlane")
-    if channels not in (depth, depth + 3):
-        raise UserError(f"its first convolution takes {channels} channels, {depth} of them noise")
-    circular = any(m.kind == "SpatialCircularPadding" for m in modules)
-    published = not any(m.kind == "NoiseFill" for m in modules)
-    noises = sum(m.kind in ("NoiseFill", "GenNoise") for m in modules)
+def _matching(modules: list[Object], joins: int) -> Generator:
+    """The generator of the same architecture, with the weights."""
+    first = next((m for m in modules if class_of(m) == "SpatialConvolution"), None)
+    depth, channels = _noise_depth(modules), first and first.get("nInputPlane")
+    if channels not in (depth, depth + 3) or not channels:
+        raise UserError(f"its first convolution takes {shown(channels)} channels, {depth} of noise")
+    circular = any(class_of(m) == "SpatialCircularPadding" for m in modules)
+    published = not any(class_of(m) == "NoiseFill" for m in modules)
     reasons = []
     for name in NETWORKS:
-        if name.startswith("published") == published and (channels > depth or depth):
+        if name.startswith("published") == published:
             generator = Generator(name, depth, channels > depth, circular)
-            reason = _difference(layers, generator)
-            if reason is None and len(generator.noise) in (noises, noises - (depth == 0)):
+            reason = _difference(modules, generator.modules_of_original, published)
+            if reason is None and joins == _JOINS[name]:
+                _copy(modules, generator)
                 return generator
-            reasons.append(f"{name}: {reason or 'other noise'}")
-    raise UserError(f"its layers are those of no generator ({'; '.join(reasons)})")
+            reasons.append(f"{name} {reason or f'joins {_JOINS[name]} times, not {joins}'}")
+    raise UserError(f"it is no generator ({'; '.join(reasons)})")
 
 
-def _noise_depth(modules: list[Module]) -> int:
+def _noise_depth(modules: list[Object]) -> int:
     """Channels of uniform noise."""
     for module in modules:
-        if module.kind == "NoiseFill":
-            depth = module.object.get("num_noise_channels")
+        if class_of(module) == "NoiseFill":
+            depth = module.get("num_noise_channels")
             if not isinstance(depth, float) or not 0 <= depth <= 1024 or depth % 1:
-                raise UserError(f"its noise has {depth} channels")
-            if module.object.get("mult", 1.0) != 1.0:
-                raise UserError("its noise is scaled, as in a later version of the original")
+                raise UserError(f"its noise has {shown(depth)} channels")
             return int(depth)
     # The published models' noise modules do not tell.
     return 3
 
 
-def _difference(modules: list[Module], generator: Generator) -> str | None:
-    """The first thing in which the layers with weights differ; None if in nothing."""
-    layers = generator.parameter_layers()
-    if len(layers) != len(modules):
-        return f"{len(layers)} layers instead of {len(modules)}"
-    for module, layer in zip(modules, layers, strict=True):
-        expected = _CONVOLUTION if isinstance(layer, Convolution) else _NORMALIZATION
-        if module.kind != expected:
-            return f"a {expected} where there is a {module.kind}"
-        if isinstance(layer, Convolution):
-            size, _, channels, filters = layer.kernel.shape
-            border = (size - 1) // 2
-            wanted = {
-                "kW": size,
-                "kH": size,
-                "dW": layer.stride,
-                "dH": layer.stride,
-                "nInputPlane": channels,
-                "nOutputPlane": filters,
-                "padW": 0 if layer.circular else border,
-                "padH": 0 if layer.circular else border,
-            }
-            for name, value in wanted.items():
-                if module.object.get(name, 0) != value:
-                    return f"{layer.name} has {name} {value}, not {module.object.get(name)}"
-            if border and layer.circular and not module.padded:
-                return f"{layer.name} has circular padding"
-        elif module.object.get("eps") != layer.epsilon:
-            return f"{layer.name} has eps {layer.epsilon}, not {module.object.get('eps')}"
+def _difference(modules: list[Object], expected: tuple[Module, ...], published: bool) -> str | None:
+    """The first thing in which the modules differ; None if in nothing."""
+    if len(modules) != len(expected):
+        return f"has {len(expected)} modules, not {len(modules)}"
+    for number, (found, wanted) in enumerate(zip(modules, expected, strict=True), 1):
+        kind, fields = wanted.kind, wanted.fields
+        if kind == "NoiseFill":
+            # Later versions scale the noise. In the published models it has no fields.
+            kind, fields = ("GenNoise", {}) if published else (kind, {**fields, "mult": 1})
+        if class_of(found) != kind:
+            return f"has a {kind} as module {number}"
+        for name, value in fields.items():
+            # Fields that some versions lack have these values.
+            has = found.get(name, value if name in ("padW", "padH", "ceil_mode", "mult") else None)
+            if isinstance(has, bool | int | float) and has == value:
+                continue
+            return f"has {name} {value} in module {number}, not {shown(has)}"
     return None
 
 
-def _copy(modules: list[Module], generator: Generator) -> None:
+def _copy(modules: list[Object], generator: Generator) -> None:
     """Copies weights and running statistics."""
-    modules = [m for m in modules if m.kind in (_CONVOLUTION, _NORMALIZATION)]
-    for module, layer in zip(modules, generator.parameter_layers(), strict=True):
-        item = module.object
+    for item, module in zip(modules, generator.modules_of_original, strict=True):
+        if module.layer is None:
+            continue
+        layer = generator.get_layer(module.layer)
         if isinstance(layer, Convolution):
             size, _, channels, filters = layer.kernel.shape
             kernel = tensor_of(item, "weight", (filters, channels, size, size))
             values = [kernel.transpose(2, 3, 1, 0), tensor_of(item, "bias", (filters,))]
+        elif layer.keeps_statistics:
+            names = ("weight", "bias", "running_mean", "running_var")
+            values = [tensor_of(item, name, layer.gamma.shape) for name in names]
+            # The original notes nan as the variance of a single pixel.
+            values[3] = np.where(np.isnan(values[3]), np.float32(1), values[3])
         else:
-            channels = layer.gamma.shape
-            if layer.keeps_statistics:
-                values = [tensor_of(item, n, channels) for n in ("weight", "bias")]
-                values += [_statistics(item, n, channels) for n in ("running_mean", "running_var")]
-            else:
-                values = list(overrun(item, *channels))
+            values = overrun(item, *layer.gamma.shape)
         for variable, value in zip(layer.variables, values, strict=True):
             if not np.isfinite(value).all():
                 raise UserError(f"{layer.name} has values that are not numbers")
             variable.assign(value)
-
-
-def _statistics(item: Object, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Running statistics; those of a 1x1 map of one image are nan in the original, 1 here."""
-    return np.nan_to_num(tensor_of(item, name, shape), nan=1.0)

@@ -3,15 +3,20 @@
 import json
 import math
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from common.errors import UserError
 from common.files import written_whole
+from reproductions.texture_nets.blocks import NORMALIZATIONS
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.import_torch7 import import_torch7
+from reproductions.texture_nets.networks import NETWORKS
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
@@ -68,12 +73,16 @@ def _load_keras(path: Path) -> Generator:
             generator = _generator_of(path, json.loads(file.read(_CONFIG)))
             weights = Path(folder, _WEIGHTS)
             weights.write_bytes(file.read(_WEIGHTS))
-            generator.load_weights(weights)
+            _check_weights(weights)
+            with warnings.catch_warnings():
+                # What Keras remarks about files that it then refuses.
+                warnings.simplefilter("ignore")
+                generator.load_weights(weights)
     except UserError:
         raise
     except Exception as error:
         # zipfile, h5py and Keras raise nearly anything on damaged files.
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0][:200]
         raise UserError(f"{path} is damaged, or no model of this package: {reason}") from None
     if not all(np.isfinite(v).all() for v in generator.get_weights()):
         raise UserError(f"{path} has weights that are not numbers")
@@ -85,10 +94,46 @@ def _generator_of(path: Path, config) -> Generator:
     arguments = config.get("config") if known else None
     if not isinstance(arguments, dict):
         raise UserError(f"{path} is a Keras model, but none of this package")
-    depth = arguments.get("noise_depth")
-    if not isinstance(depth, int) or not 0 <= depth <= 1024:
-        raise UserError(f"{path} is damaged: its noise has {depth} channels")
+    for name, allowed in _ARGUMENTS.items():
+        if not allowed(arguments.get(name)):
+            raise UserError(f"{path} is damaged: its {name} is {arguments.get(name)!r:.40}")
+    if set(arguments) != set(_ARGUMENTS):
+        raise UserError(f"{path} is damaged: its description has other entries than a generator's")
     return Generator(**arguments)
+
+
+#: What the arguments of a generator may be.
+_ARGUMENTS: dict[str, Callable[[object], bool]] = {
+    "network": lambda value: isinstance(value, str) and value in NETWORKS,
+    "noise_depth": lambda value: type(value) is int and 0 <= value <= 1024,
+    "stylization": lambda value: isinstance(value, bool),
+    "circular": lambda value: isinstance(value, bool),
+    "normalization": lambda value: isinstance(value, str) and value in NORMALIZATIONS,
+    "dtype": lambda value: value in ("float32", "float64"),
+}
+
+
+def _check_weights(path: Path) -> None:
+    """Refuses a file of weights that claims more than a generator has, or points elsewhere."""
+    claimed = 0
+
+    def visit(group: h5py.Group) -> None:
+        nonlocal claimed
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError("its weights lie elsewhere")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                visit(item)
+                continue
+            if item.dtype.kind not in "fiub":
+                raise ValueError("its weights are no numbers")
+            claimed += item.size * item.dtype.itemsize
+            if claimed > _LARGEST or item.external or item.is_virtual:
+                raise ValueError("its weights are too large, or lie elsewhere")
+
+    with h5py.File(path, "r") as file:
+        visit(file)
 
 
 def sizes_for(generator: Generator, height: int, width: int) -> tuple[int, int]:

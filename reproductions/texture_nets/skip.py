@@ -22,7 +22,7 @@ def skip(blocks: Blocks, noise: bool = False):
     Returns:
         The stream at full size, before the convolution to colours.
     """
-    return _level(blocks, blocks.noisy(1, "input"), 0, SKIP_NOISE if noise else 0)
+    return _level(blocks, blocks.noisy(1, "input", pooled=False), 0, SKIP_NOISE if noise else 0)
 
 
 def _level(blocks: Blocks, x, level: int, noise: int):

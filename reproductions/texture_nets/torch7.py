@@ -37,8 +37,8 @@ _ELEMENTS = {
     "CudaDouble": "<f8",
 }
 
-#: A model nests its modules about four levels each; Lua itself gives up at 200 calls of C.
-_DEEPEST = 400
+#: A module within a module is three levels deeper; the generators have some 50 levels.
+_DEEPEST = 200
 
 
 class Storage(NamedTuple):
@@ -79,7 +79,11 @@ class Tensor(NamedTuple):
         return np.lib.stride_tricks.as_strided(
             values[self.offset :],
             self.shape,
-            [stride * values.itemsize for stride in self.strides],
+            # The stride of a single element is never used, and may be anything.
+            [
+                0 if size == 1 else stride * values.itemsize
+                for size, stride in zip(self.shape, self.strides, strict=True)
+            ],
             writeable=False,
         )
 
@@ -196,6 +200,9 @@ class _Reader:
             if isinstance(key, float) and key.is_integer():
                 key = int(key)
             try:
+                # For Python, but not for Lua, 1 and true are the same key.
+                if key in table:
+                    raise _DamagedError("a table with the same key twice")
                 table[key] = value
             except TypeError:
                 raise _DamagedError("a table with a table as a key") from None

@@ -117,7 +117,10 @@ def parse_conversion(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=path, help="default: the same name, .keras")
     values = parser.parse_args(argv)
     if values.output is None:
-        values.output = str(Path(values.model).with_suffix(".keras"))
+        name = Path(values.model)
+        if not name.name:
+            parser.error(f"{name} is no file")
+        values.output = str(name.with_suffix(".keras"))
     elif Path(values.output).suffix != ".keras":
         parser.error("the output's name must end in .keras")
     return values
