@@ -13,6 +13,9 @@ from reproductions.texture_nets.pictures import for_descriptor, listed, load_squ
 #: A picture, (side, side, 3), RGB in 0..1, and its features, (height, width, channels).
 Example = tuple[np.ndarray, np.ndarray]
 
+#: What h5py raises on damaged files.
+_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+
 #: Features of so many bytes are kept instead of computed anew.
 _KEPT = 2**29
 
@@ -49,13 +52,13 @@ class FromHDF5:
             self._file = h5py.File(path, "r")
             made_with = self._file.attrs.get("weights", weights)
             inside = [key.removesuffix("_content") for key in self._file if _is_content(key)]
-        except (OSError, RuntimeError) as error:
+            self.names = sorted(name for name in inside if f"{name}_image" in self._file)
+        except _DAMAGED:
             reason = "no such file" if not Path(path).exists() else "no HDF5 file, or damaged"
-            raise UserError(f"cannot read {path}: {reason}") from error
+            raise UserError(f"cannot read {path}: {reason}") from None
         # Which weights they are, not where they lay.
         if str(made_with).partition(" from ")[0] != weights.partition(" from ")[0]:
             warn(f"the features in {path} were made with {made_with}")
-        self.names = sorted(name for name in inside if f"{name}_image" in self._file)
         if folder is not None:
             known = set(self.names)
             listing = [file.name for file in listed(folder)]
@@ -79,7 +82,7 @@ class FromHDF5:
                 )
             image, features = image[()], features[()]
             return tuple(np.float32(a.transpose(1, 2, 0)) for a in (image, features))
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        except _DAMAGED as error:
             raise UserError(f"{self._path} is damaged: {name}: {error}") from None
 
 

@@ -5,6 +5,7 @@ For every picture: `NAME_content`, float32, (channels, height, width), and `NAME
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -79,9 +80,9 @@ def _prepare(parts: Path, settings: dict) -> None:
 
 def _part(path: Path, pictures: list[Path], side: int, features: Callable) -> int:
     """Writes a part unless it is there; returns how many pictures cannot be read."""
-    if path.exists():
-        with h5py.File(path, "r") as file:
-            return int(file.attrs["bad"])
+    with contextlib.suppress(OSError, KeyError, ValueError), h5py.File(path, "r") as file:
+        return int(file.attrs["bad"])
+    # There is none yet, or it is damaged.
     bad = 0
     with written_whole(path) as temporary, h5py.File(temporary, "w") as file:
         for picture in pictures:
@@ -103,7 +104,10 @@ def _join(parts: Path, target: Path, line: str) -> None:
     with written_whole(target) as temporary, h5py.File(temporary, "w") as joined:
         joined.attrs["weights"] = line
         for path in sorted(parts.glob("*.hdf5")):
-            with h5py.File(path, "r") as file:
-                for name in file:
-                    file.copy(name, joined)
+            try:
+                with h5py.File(path, "r") as file:
+                    for name in file:
+                        file.copy(name, joined)
+            except (OSError, RuntimeError, KeyError, ValueError):
+                raise UserError(f"{path} is damaged: delete it and start again") from None
     shutil.rmtree(parts)

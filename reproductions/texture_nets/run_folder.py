@@ -12,7 +12,6 @@ from common.images import save_picture
 from common.runs import (
     SETTINGS,
     STATE,
-    load_state,
     read_settings,
     save_state,
     versions,
@@ -32,6 +31,7 @@ class RunFolder:
 
     Args:
         flags: of the script.
+        picture: the texture or style, RGB in 0..1, shape (height, width, 3).
         facts: more entries for `run.json`.
 
     Attributes:
@@ -41,11 +41,12 @@ class RunFolder:
         UserError: it cannot be made or written to.
     """
 
-    def __init__(self, flags: argparse.Namespace, facts: dict):
+    def __init__(self, flags: argparse.Namespace, picture: np.ndarray, facts: dict):
         self.path = Path(flags.tmp_path)
         self._interval, self._saved = flags.save_interval, time.monotonic()
         if flags.resume is None:
             self._begin()
+            save_picture((picture * 255).round().astype(np.uint8), self.path / TARGET)
         self._write_settings(flags, facts)
 
     def _begin(self) -> None:
@@ -70,23 +71,13 @@ class RunFolder:
                 warn(f"the run began with {before.get('weights')}")
         write_settings(self.path, {**settings, **facts})
 
-    def state(self) -> tuple[int, dict[str, np.ndarray]] | None:
-        """The iterations made and the arrays saved then; None if nothing was saved yet."""
-        state = load_state(self.path)
-        if state is None:
-            return None
-        try:
-            return int(state.pop("iteration")), state
-        except (KeyError, TypeError, ValueError):
-            raise UserError(f"{self.path / STATE} is damaged") from None
-
     def due(self) -> bool:
         """Whether it is time to save the state."""
         return time.monotonic() - self._saved >= self._interval
 
-    def save(self, iteration: int, state: dict[str, np.ndarray]) -> None:
-        """Saves the state after so many iterations."""
-        save_state(self.path, iteration=iteration, **state)
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Saves the state."""
+        save_state(self.path, **state)
         self._saved = time.monotonic()
 
     def pictures(self, iteration: int, images: np.ndarray) -> None:

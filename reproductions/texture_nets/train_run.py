@@ -11,7 +11,8 @@ import numpy as np
 
 from common.autodiff import compile_images
 from common.errors import UserError
-from common.images import save_picture
+from common.interrupts import interrupts_held
+from common.runs import STATE, load_state
 from common.vgg19_layers import channels, convolutions
 from common.vgg19_pixels import deprocess
 from reproductions.texture_nets.content import FromFolder, FromHDF5, batches
@@ -131,27 +132,31 @@ def _train(
         flags.normalization,
     )
     training = Training(generator, objective, settings_of(flags))
-    folder = RunFolder(flags, {"weights": weights})
-    if flags.resume is None:
-        save_picture((picture * 255).round().astype(np.uint8), folder.path / TARGET)
-    first = 0
-    if (saved := folder.state()) is not None:
-        first, state = saved
-        training.restore(state)
+    if flags.resume is not None and (state := load_state(flags.resume)) is not None:
+        try:
+            training.restore(state)
+        except ValueError as error:
+            raise UserError(f"{Path(flags.resume, STATE)} is damaged: {error}") from None
+    first = training.iterations
+    # The first batch is read before anything is written: it may be refused.
+    batches = batches_from(first)
+    batches = itertools.chain([next(batches)], batches)
+    folder = RunFolder(flags, picture, {"weights": weights})
     print(f"{weights}\nthe run is in {folder.path}", flush=True)
     report = Report(folder.path, flags.num_iterations, first, flags.batch_size)
-    batches = batches_from(first)
     try:
-        done = first
-        for done in _iterations(flags, training, folder, report, batches, first):
-            if folder.due():
-                folder.save(done, training.state())
-    except KeyboardInterrupt:
-        print("interrupted; --resume goes on")
+        with interrupts_held() as interrupted:
+            for _ in _iterations(flags, training, folder, report, batches, first):
+                if folder.due():
+                    folder.save(training.state())
+                if interrupted():
+                    print("interrupted; --resume goes on")
+                    break
     finally:
         report.close()
-    folder.save(done, training.state())
-    print(f"the model after iteration {done} is {folder.model(training.averaged())}")
+    folder.save(training.state())
+    path = folder.model(training.averaged())
+    print(f"the model after iteration {training.iterations} is {path}")
 
 
 def _iterations(

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from common.errors import UserError
 from reproductions.texture_nets.drawing import draw_noise
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.objective import Losses, Objective
@@ -91,21 +90,31 @@ class Training:
             variable.assign(average)
         return generator
 
+    @property
+    def iterations(self) -> int:
+        """How many were made."""
+        return int(self._adam.iterations)
+
     def state(self) -> dict[str, np.ndarray]:
         """Everything that changes, as arrays by name."""
-        return {f"variable{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays = {f"variable{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        return {"iteration": np.asarray(self.iterations), **arrays}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Sets everything that changes.
 
         Raises:
-            UserError: it is the state of another run.
+            ValueError: it is damaged, or the state of another run.
         """
         for i, variable in enumerate(self._variables()):
             array = state.get(f"variable{i}")
             if array is None or array.shape != tuple(variable.shape):
-                raise UserError("the saved state is damaged, or of another generator")
+                raise ValueError("it is of another generator")
+            if array.dtype.kind not in "fi" or not np.isfinite(array).all():
+                raise ValueError("it holds values that are not numbers")
             variable.assign(array)
+        if not np.array_equal(state.get("iteration"), self.iterations):
+            raise ValueError("its iteration is not Adam's")
 
     def _variables(self) -> list:
         return [*self._generator.variables, *self._adam.variables, *self.averages]

@@ -35,19 +35,37 @@ DEFAULT_HDF5 = "data/256.hdf5"
 _TEXTURES = REPOSITORY / "datasets" / "textures"
 
 #: Small settings for two CPU cores; how they were chosen is in the README.
+_QUICK = {
+    "model_name": "pyramid",
+    "weights": "random",
+    "image_size": 128,
+    "batch_size": 4,
+    "normalize_gradients": "true",
+    "pictures_every": 50,
+    "save_interval": 20,
+}
+_QUICK_LAYERS = "relu1_1,relu2_1,relu3_1,relu4_1"
+
 TEXTURE_PRESETS = {
     "quick": {
+        **_QUICK,
         "texture": str(_TEXTURES / "pebbles.png"),
-        "model_name": "pyramid",
-        "weights": "random",
+        "texture_layers": _QUICK_LAYERS,
+        "vgg_no_pad": "true",
+        "num_iterations": 600,
+        "learning_rate_every": 150,
     }
 }
 STYLIZATION_PRESETS = {
     "quick": {
+        **_QUICK,
         "style_image": str(_TEXTURES / "brush_strokes.png"),
+        "style_layers": _QUICK_LAYERS,
         "train_images_path": str(_TEXTURES),
-        "model_name": "pyramid",
-        "weights": "random",
+        "style_weight": 1.0,
+        "content_weight": 3.0,
+        "num_iterations": 300,
+        "learning_rate_every": 100,
     }
 }
 

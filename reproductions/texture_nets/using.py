@@ -1,6 +1,7 @@
 """The scripts that use a model: from flags to pictures."""
 
 import argparse
+import collections
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,9 @@ def process(flags: argparse.Namespace) -> None:
         save_picture(maker.stylized(_scaled(find_picture(source), flags)), path)
         print(path)
         return
-    folder, bad = _folder(flags.save_path or "stylized"), []
-    paths = listed(source)
+    paths, bad = listed(source), []
+    folder = _folder(flags.save_path or "stylized")
+    stems = collections.Counter(path.stem for path in paths)
     for path in tqdm(paths, unit="picture", disable=None):
         try:
             picture = maker.stylized(_scaled(path, flags))
@@ -63,7 +65,8 @@ def process(flags: argparse.Namespace) -> None:
             bad.append(path)
             warn(f"{path.name} is left out: {error}")
             continue
-        save_picture(picture, folder / f"{path.stem}.png")
+        name = path.stem if stems[path.stem] == 1 else path.name
+        save_picture(picture, folder / f"{name}.png")
     if len(bad) == len(paths):
         raise UserError(f"none of the {len(bad)} pictures in {source} could be stylised")
     left_out = f", {len(bad)} left out" if bad else ""
