@@ -24,11 +24,11 @@ def pad_images(images, before: int, after: int, wrap: bool = False):
         return ops.pad(images, ((0, 0), (before, after), (before, after), (0, 0)))
 
     def pad(images):
-        height, width = ops.shape(images)[1:3]
-        top, bottom = images[:, height - before :], images[:, :after]
-        padded = ops.concatenate([top, images, bottom], axis=1)
-        left, right = padded[:, :, width - before :], padded[:, :, :after]
-        padded = ops.concatenate([left, padded, right], axis=2)
+        # Slices from the end, so that nothing is computed of sizes that are not known yet.
+        rows = [images[:, -before:]] * (before > 0) + [images] + [images[:, :after]] * (after > 0)
+        padded = ops.concatenate(rows, axis=1)
+        left, right = [padded[:, :, -before:]] * (before > 0), [padded[:, :, :after]] * (after > 0)
+        padded = ops.concatenate([*left, padded, *right], axis=2)
 
         def gradient(*args, upstream=None):
             if upstream is None:

@@ -97,8 +97,9 @@ def parse(
         found = settings.get("flags")
         if settings.get("script") != parser.prog or not isinstance(found, dict):
             raise UserError(f"{folder} is no run of {parser.prog}")
-        return {name: _word(value) for name, value in found.items()}
+        return _words(found)
 
+    presets = {name: _words(values) for name, values in presets.items()}
     flags = resolve(parser, argv, presets, saved, may_change, OF_CALL)
     if flags.resume is not None:
         flags.tmp_path = flags.resume
@@ -106,6 +107,6 @@ def parse(
     return flags
 
 
-def _word(value):
-    """A value as a word of the command line; switches have one in either case."""
-    return str(value).lower() if isinstance(value, bool) else value
+def _words(flags: dict[str, object]) -> dict[str, object]:
+    """The values as words of the command line; switches have one in either case."""
+    return {k: str(v).lower() if isinstance(v, bool) else v for k, v in flags.items()}

@@ -25,7 +25,15 @@ class Maker:
     """
 
     def __init__(self, generator: Generator, seed: int):
-        self._generator, self._seed, self._calls = generator, seed, 0
+        self._generator, self._calls = generator, 0
+        number = tf.TensorSpec((), tf.int32)
+        self._draw: Callable = tf.function(
+            lambda count, height, width, call: draw_noise(
+                generator.noise, count, height, width, seed, call
+            ),
+            input_signature=[number] * 4,
+            autograph=False,
+        )
         shapes = [tf.TensorSpec((None, None, None, i.shape[-1])) for i in generator.inputs]
         self._compiled: Callable = tf.function(
             lambda inputs: generator(inputs), input_signature=[shapes], autograph=False
@@ -94,7 +102,7 @@ class Maker:
         inputs = self._generator.noise
         if not set(zero) | set(fix) <= set(range(1, len(inputs) + 1)):
             raise UserError(f"this model's noise inputs are 1 (the coarsest) to {len(inputs)}")
-        noise = draw_noise(inputs, count, height, width, self._seed, self._calls)
+        noise = self._draw(count, height, width, self._calls)
         self._calls += 1
         for number, values in enumerate(noise):
             if number + 1 in fix:

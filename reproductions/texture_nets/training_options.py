@@ -40,7 +40,7 @@ _QUICK = {
     "weights": "random",
     "image_size": 128,
     "batch_size": 4,
-    "normalize_gradients": "true",
+    "normalize_gradients": True,
     "pictures_every": 50,
     "save_interval": 20,
 }
@@ -51,9 +51,9 @@ TEXTURE_PRESETS = {
         **_QUICK,
         "texture": str(_TEXTURES / "pebbles.png"),
         "texture_layers": _QUICK_LAYERS,
-        "vgg_no_pad": "true",
-        "num_iterations": 600,
-        "learning_rate_every": 150,
+        "vgg_no_pad": True,
+        "num_iterations": 800,
+        "learning_rate_every": 200,
     }
 }
 STYLIZATION_PRESETS = {
