@@ -81,7 +81,7 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 
 def save_picture(pixels: np.ndarray, path: str | Path) -> None:
-    """Writes a PNG, whole or not at all.
+    """Writes a PNG, or a JPEG if the name ends so, whole or not at all.
 
     Args:
         pixels: uint8, shape (height, width, 3), RGB.
@@ -91,7 +91,8 @@ def save_picture(pixels: np.ndarray, path: str | Path) -> None:
         UserError: the file cannot be written.
     """
     with written_whole(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG")
+        kind = "JPEG" if Path(path).suffix.lower() in (".jpg", ".jpeg") else "PNG"
+        Image.fromarray(pixels).save(temporary, format=kind, quality=95)
 
 
 def save_gif(frames: Sequence[np.ndarray], path: str | Path, milliseconds: int = 80) -> None:

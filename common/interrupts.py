@@ -1,6 +1,7 @@
 """Ctrl-C that waits until what is being done is whole."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -20,7 +21,8 @@ def interrupts_held() -> Iterator[Callable[[], bool]]:
         if noted:
             raise KeyboardInterrupt
         noted.append(True)
-        print("\nending after this iteration; Ctrl-C again: at once", flush=True)
+        # Not print: the signal may have come in the middle of one.
+        os.write(1, b"\nending after this iteration; Ctrl-C again: at once\n")
 
     try:
         before = signal.signal(signal.SIGINT, note)

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 
 from common.errors import UserError, warn
-from reproductions.texture_nets.pictures import for_descriptor, listed, load_square
+from common.images import pictures_in
+from reproductions.texture_nets.pictures import for_descriptor, load_square
 
 #: A picture, (side, side, 3), RGB in 0..1, and its features, (height, width, channels).
 Example = tuple[np.ndarray, np.ndarray]
@@ -61,13 +62,17 @@ class FromHDF5:
             warn(f"the features in {path} were made with {made_with}")
         if folder is not None:
             known = set(self.names)
-            listing = [file.name for file in listed(folder)]
+            listing = [file.name for file in pictures_in(folder)]
             self.names = [name for name in listing if name in known]
             if self.names and len(self.names) < len(listing):
                 warn(f"{len(listing) - len(self.names)} pictures of {folder} are not in {path}")
         if not self.names:
-            where = f"of the pictures in {folder}" if folder is not None else "NAME_content"
-            raise UserError(f"{path} has no features {where}; extract4_2.py makes them")
+            if folder is None or not inside:
+                raise UserError(f"{path} has no features NAME_content; extract4_2.py makes them")
+            raise UserError(
+                f"{path} has no features of the pictures in {folder}; -train_images_path names "
+                "another folder, and -train_hdf5 none does without the file"
+            )
 
     def example(self, number: int) -> Example:
         """Reads one."""
@@ -115,7 +120,7 @@ class FromFolder:
         self._side, self._features = side, features
         self._kept: dict[int, Example] = {}
         self._bad: set[int] = set()
-        self._paths = listed(folder)
+        self._paths = pictures_in(folder)
         self.names = [path.name for path in self._paths]
 
     def example(self, number: int) -> Example:

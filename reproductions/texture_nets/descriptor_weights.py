@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from common.images import pictures_in
 from common.originals import REPOSITORY
 from common.vgg19_weights import Weights, load_weights, read_weights
 from reproductions.texture_nets.layer_names import deepest
 from reproductions.texture_nets.options import MODEL_FILE
-from reproductions.texture_nets.pictures import for_descriptor, listed, load_picture
+from reproductions.texture_nets.pictures import for_descriptor, load_picture
 
 _TEXTURES = REPOSITORY / "datasets" / "textures"
 
@@ -40,6 +41,6 @@ def descriptor_weights(
         raise UserError(f"there is no file {file}")
     textures = [texture]
     if texture is None and flags.weights == "random":
-        textures = [for_descriptor(load_picture(path)) for path in listed(_TEXTURES)]
+        textures = [for_descriptor(load_picture(path)) for path in pictures_in(_TEXTURES)]
     folders = [file.parent] if file.parent.is_dir() else []
     return load_weights(flags.weights or "caffe", upto, textures, folders, pooling="max")

@@ -26,6 +26,6 @@ def draw_noise(inputs: Sequence[Noise], images: int, height: int, width: int, se
     for number, (ratio, channels, normal) in enumerate(inputs):
         draw = random.normal if normal else random.uniform
         shape = (images, height // ratio, width // ratio, channels)
-        # A prime keeps the scales' numbers apart from the calls'.
+        # No generator has 61 noise inputs, so no two draws have the same seed.
         drawn.append(draw(shape, ops.stack([seed, call * 61 + number])))
     return drawn

@@ -8,7 +8,7 @@ import argparse
 import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -18,11 +18,12 @@ from tqdm import tqdm
 from common.autodiff import compile_images
 from common.errors import UserError, warn
 from common.files import written_whole
+from common.images import pictures_in
 from common.runs import check_writable
 from reproductions.texture_nets.descriptor import descriptor
 from reproductions.texture_nets.descriptor_weights import descriptor_weights
 from reproductions.texture_nets.layer_names import in_order
-from reproductions.texture_nets.pictures import for_descriptor, listed, load_square
+from reproductions.texture_nets.pictures import for_descriptor, load_square
 from reproductions.texture_nets.sides import check_sides
 
 
@@ -38,10 +39,12 @@ def extract(flags: argparse.Namespace) -> None:
     Raises:
         UserError: the folder has no readable picture, or a file cannot be read or written.
     """
-    target, paths = Path(flags.save_to), listed(flags.images_path)
+    target, paths = Path(flags.save_to), pictures_in(flags.images_path)
     layers = in_order([flags.content_layer])
     check_sides((flags.resize_to,), layers, flags.vgg_no_pad, "-resize_to")
     check_writable(target.parent)
+    if target.is_dir():
+        raise UserError(f"-save_to {target} is a folder")
     weights, line = descriptor_weights(flags, layers)
     network = descriptor(weights, layers, flags.vgg_no_pad)
     features = compile_images(lambda images: network(images)[0])
@@ -69,7 +72,10 @@ def _prepare(parts: Path, settings: dict) -> None:
     """Makes the folder of the parts; empties it if these are of other settings."""
     file, text = parts / "settings.json", json.dumps(settings)
     try:
-        if parts.exists() and (not file.exists() or file.read_text() != text):
+        if parts.exists() and not file.exists():
+            raise UserError(f"the folder {parts} is in the way")
+        if parts.exists() and file.read_bytes() != text.encode():
+            warn(f"{parts}, begun with other pictures or settings, is begun anew")
             shutil.rmtree(parts)
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,8 +93,9 @@ def _part(path: Path, pictures: list[Path], side: int, features: Callable) -> in
     with written_whole(path) as temporary, h5py.File(temporary, "w") as file:
         for picture in pictures:
             try:
+                picture.name.encode()
                 image = load_square(picture, side)
-            except UserError as error:
+            except (UserError, UnicodeEncodeError) as error:
                 warn(f"{error}; left out")
                 bad += 1
                 continue
@@ -101,13 +108,24 @@ def _part(path: Path, pictures: list[Path], side: int, features: Callable) -> in
 
 def _join(parts: Path, target: Path, line: str) -> None:
     """Makes the file of the parts, and removes these."""
-    with written_whole(target) as temporary, h5py.File(temporary, "w") as joined:
-        joined.attrs["weights"] = line
-        for path in sorted(parts.glob("*.hdf5")):
-            try:
-                with h5py.File(path, "r") as file:
-                    for name in file:
-                        file.copy(name, joined)
-            except (OSError, RuntimeError, KeyError, ValueError):
-                raise UserError(f"{path} is damaged: delete it and start again") from None
+    try:
+        with written_whole(target) as temporary, h5py.File(temporary, "w") as joined:
+            joined.attrs["weights"] = line
+            for path in sorted(parts.glob("*.hdf5")):
+                for name, array in _arrays(path):
+                    joined[name] = array
+    except RuntimeError as error:  # h5py, when it cannot write what is left on closing
+        raise UserError(f"cannot write {target}: {error}") from None
     shutil.rmtree(parts)
+
+
+def _arrays(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The names and arrays of a part."""
+    try:
+        with h5py.File(path, "r") as file:
+            names = list(file)
+            for name in names:
+                array = file[name][()]
+                yield name, array
+    except (OSError, KeyError, ValueError):
+        raise UserError(f"{path} is damaged: delete it and start again") from None

@@ -45,9 +45,10 @@ class Generator(keras.Model):
         modules_of_original: what the original has instead, in its order.
         multiple: height and width must be multiples of this,
         smallest: and at least this.
+        joins: how many `Concat` modules the original has.
 
     Raises:
-        UserError: there is no such network.
+        UserError: there is no such network or normalisation, or nothing to make a picture of.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Generator(keras.Model):
     ):
         if network not in NETWORKS:
             raise UserError(f"there is no generator {network}; there are {', '.join(NETWORKS)}")
+        if noise_depth < 1 and not stylization:
+            raise UserError("a generator of textures needs noise: noise_depth 1 or more")
         if normalization not in NORMALIZATIONS:
             raise UserError(f"normalization must be batch or instance, got {normalization}")
         blocks = Blocks(noise_depth, stylization, circular, normalization, dtype)
@@ -81,7 +84,7 @@ class Generator(keras.Model):
         self.noise: list[Noise] = blocks.noise
         self.network_name, self.noise_depth = network, noise_depth
         self.stylization = stylization
-        self.multiple, self.smallest = NETWORKS[network]
+        self.multiple, self.smallest, self.joins = NETWORKS[network]
 
     def get_config(self) -> dict:
         """The arguments that it was made with."""

@@ -8,7 +8,7 @@ from common.errors import UserError
 from reproductions.texture_nets.blocks import Module
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.layers import Convolution
-from reproductions.texture_nets.networks import NETWORKS
+from reproductions.texture_nets.networks import MOST_NOISE, NETWORKS
 from reproductions.texture_nets.torch7 import Object, read_torch7
 from reproductions.texture_nets.torch7_modules import (
     class_of,
@@ -17,16 +17,6 @@ from reproductions.texture_nets.torch7_modules import (
     shown,
     tensor_of,
 )
-
-#: How many times a network joins streams.
-_JOINS = {
-    "pyramid": 5,
-    "pyramid2": 5,
-    "skip": 5,
-    "skip_noise": 10,
-    "published_texture": 5,
-    "published_style": 4,
-}
 
 #: Modules that have no effect.
 _IDENTITY = "Identity"
@@ -67,10 +57,10 @@ def _matching(modules: list[Object], joins: int) -> Generator:
         if name.startswith("published") == published:
             generator = Generator(name, depth, channels > depth, circular)
             reason = _difference(modules, generator.modules_of_original, published)
-            if reason is None and joins == _JOINS[name]:
+            if reason is None and joins == generator.joins:
                 _copy(modules, generator)
                 return generator
-            reasons.append(f"{name} {reason or f'joins {_JOINS[name]} times, not {joins}'}")
+            reasons.append(f"{name} {reason or f'joins {generator.joins} times, not {joins}'}")
     raise UserError(f"it is no generator ({'; '.join(reasons)})")
 
 
@@ -79,7 +69,7 @@ def _noise_depth(modules: list[Object]) -> int:
     for module in modules:
         if class_of(module) == "NoiseFill":
             depth = module.get("num_noise_channels")
-            if not isinstance(depth, float) or not 0 <= depth <= 1024 or depth % 1:
+            if not isinstance(depth, float) or not 0 <= depth <= MOST_NOISE or depth % 1:
                 raise UserError(f"its noise has {shown(depth)} channels")
             return int(depth)
     # The published models' noise modules do not tell.

@@ -128,7 +128,7 @@ class BatchNormalization(keras.layers.Layer):
 
         Args:
             x: the images.
-            training: whether to note the statistics.
+            training: whether to note the statistics, which then include removed constants.
         """
         beta = _constant(self, self.beta, training)
         beta = ops.zeros_like(self.beta) if beta is None else beta

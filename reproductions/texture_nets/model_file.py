@@ -16,7 +16,7 @@ from common.files import written_whole
 from reproductions.texture_nets.blocks import NORMALIZATIONS
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.import_torch7 import import_torch7
-from reproductions.texture_nets.networks import NETWORKS
+from reproductions.texture_nets.networks import MOST_NOISE, NETWORKS
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
@@ -50,7 +50,10 @@ def load_generator(path: str | Path) -> Generator:
     if path.is_dir():
         raise UserError(f"{path} is a folder, not a model")
     if not path.exists():
-        raise UserError(f"there is no model {path}")
+        raise UserError(
+            f"there is no model {path}; `python datasets/download.py texture_nets` gets the "
+            "published ones"
+        )
     if _starts_like_zip(path):
         return _load_keras(path)
     return import_torch7(path)
@@ -105,7 +108,7 @@ def _generator_of(path: Path, config) -> Generator:
 #: What the arguments of a generator may be.
 _ARGUMENTS: dict[str, Callable[[object], bool]] = {
     "network": lambda value: isinstance(value, str) and value in NETWORKS,
-    "noise_depth": lambda value: type(value) is int and 0 <= value <= 1024,
+    "noise_depth": lambda value: type(value) is int and 0 <= value <= MOST_NOISE,
     "stylization": lambda value: isinstance(value, bool),
     "circular": lambda value: isinstance(value, bool),
     "normalization": lambda value: isinstance(value, str) and value in NORMALIZATIONS,
@@ -115,11 +118,14 @@ _ARGUMENTS: dict[str, Callable[[object], bool]] = {
 
 def _check_weights(path: Path) -> None:
     """Refuses a file of weights that claims more than a generator has, or points elsewhere."""
-    claimed = 0
+    claimed = visited = 0
 
     def visit(group: h5py.Group) -> None:
-        nonlocal claimed
+        nonlocal claimed, visited
         for name in group:
+            visited += 1
+            if visited > 10_000:
+                raise ValueError("it has too many entries")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError("its weights lie elsewhere")
             item = group[name]

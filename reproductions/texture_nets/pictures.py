@@ -5,16 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.images import PICTURE_SUFFIXES, read_picture
+from common.images import read_picture
 from common.originals import REPOSITORY, originals_dir
 from common.vgg19_pixels import preprocess
 from reproductions.texture_nets.scaling import longer_side, scale
 
-#: The endings of pictures to train on or to stylise, ImageNet's among them.
-SUFFIXES = (*PICTURE_SUFFIXES, ".JPEG")
 
-
-def find_picture(name: str) -> Path:
+def find_picture(name: str | Path) -> Path:
     """The picture that a flag names.
 
     Args:
@@ -70,20 +67,3 @@ def for_descriptor(pixels: np.ndarray, side: int | None = None) -> np.ndarray:
     if side is not None:
         pixels = scale(pixels, *longer_side(*pixels.shape[:2], side))
     return preprocess(pixels * np.float32(255))[None]
-
-
-def listed(folder: str | Path) -> list[Path]:
-    """The pictures of a folder, sorted by name.
-
-    Raises:
-        UserError: the folder cannot be read, or there are none.
-    """
-    try:
-        paths = sorted(Path(folder).iterdir())
-    except OSError as error:
-        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from None
-    endings = {suffix.lower() for suffix in SUFFIXES}
-    found = [path for path in paths if path.suffix.lower() in endings and path.is_file()]
-    if not found:
-        raise UserError(f"no .jpg, .jpeg or .png pictures in the folder {folder}")
-    return found

@@ -22,6 +22,8 @@ from reproductions.texture_nets.model_file import save_generator
 from reproductions.texture_nets.options import own_flags
 from reproductions.texture_nets.report import LOSSES
 
+_REMEDY = "try a smaller -learning_rate in a new run"
+
 #: The copy of the texture or style.
 TARGET = "target.png"
 
@@ -53,7 +55,10 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if (self.path / SETTINGS).exists():
-                warn(f"the files of an earlier run in {self.path} are replaced; see -tmp_path")
+                warn(
+                    f"an earlier run in {self.path} is replaced, its pictures and models as new "
+                    "ones are made; see -tmp_path"
+                )
             for path in (self.path / STATE, self.path / LOSSES, *self.path.glob("events.out.*")):
                 path.unlink(missing_ok=True)
         except OSError as error:
@@ -76,7 +81,14 @@ class RunFolder:
         return time.monotonic() - self._saved >= self._interval
 
     def save(self, state: dict[str, np.ndarray]) -> None:
-        """Saves the state."""
+        """Saves the state.
+
+        Raises:
+            UserError: it has values that are not numbers, or the file cannot be written; the last
+                state stays.
+        """
+        if not all(np.isfinite(array).all() for array in state.values()):
+            raise UserError(f"the weights are not numbers any more; {_REMEDY}")
         save_state(self.path, **state)
         self._saved = time.monotonic()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from common.errors import UserError
 from common.vgg19_pixels import deprocess
@@ -15,6 +16,9 @@ from reproductions.texture_nets.strips import run_in_strips
 #: More pixels than this, over all images of a batch, are made in strips.
 _IN_ONE_PIECE = 2**22
 
+#: More would need some 90 GiB.
+_MOST_PIXELS = 2**28
+
 
 class Maker:
     """Makes pictures; compiles the generator once for all sizes.
@@ -25,7 +29,8 @@ class Maker:
     """
 
     def __init__(self, generator: Generator, seed: int):
-        self._generator, self._calls = generator, 0
+        # Training counts from 0: no sample has the noise of an iteration.
+        self._generator, self._calls = generator, -1
         number = tf.TensorSpec((), tf.int32)
         self._draw: Callable = tf.function(
             lambda count, height, width, call: draw_noise(
@@ -54,7 +59,8 @@ class Maker:
             height: of each. Multiples of the generator's own tile seamlessly; other sizes are cut
                 out of the next larger.
             width: likewise.
-            zero: numbers of noise inputs, 1 is the coarsest, that are 0 instead.
+            zero: numbers of noise inputs, from 1 in the order in which the original draws them (1
+                is the coarsest of a pyramid), that are 0 instead.
             fix: those that are the same for all samples.
 
         Returns:
@@ -63,8 +69,7 @@ class Maker:
         Raises:
             UserError: too small, no such noise, or a generator that needs a picture.
         """
-        if self._generator.stylization:
-            raise UserError("this model stylises pictures: stylization_process.py takes it")
+        check_kind(self._generator, False)
         size = sizes_for(self._generator, height, width)
         made = self._make([], count, *size, zero, fix)
         return deprocess(made[:, :height, :width])
@@ -82,8 +87,7 @@ class Maker:
         Raises:
             UserError: too small, or a generator of textures.
         """
-        if not self._generator.stylization:
-            raise UserError("this model makes textures: texture_sample.py takes it")
+        check_kind(self._generator, True)
         height, width = picture.shape[:2]
         rows, columns = sizes_for(self._generator, height, width)
         border = ((0, rows - height), (0, columns - width), (0, 0))
@@ -101,18 +105,35 @@ class Maker:
     ) -> np.ndarray:
         inputs = self._generator.noise
         if not set(zero) | set(fix) <= set(range(1, len(inputs) + 1)):
-            raise UserError(f"this model's noise inputs are 1 (the coarsest) to {len(inputs)}")
+            raise UserError(f"this model's noise inputs are 1 to {len(inputs)}")
+        if count * height * width > _MOST_PIXELS:
+            raise UserError(f"{count} x {width}x{height} is more than can be made at a time")
         noise = self._draw(count, height, width, self._calls)
-        self._calls += 1
+        self._calls -= 1
         for number, values in enumerate(noise):
             if number + 1 in fix:
-                noise[number] = tf.tile(values[:1], (count, 1, 1, 1))
+                noise[number] = ops.tile(values[:1], (count, 1, 1, 1))
             if number + 1 in zero:
-                noise[number] = tf.zeros_like(values)
+                noise[number] = ops.zeros_like(values)
         inputs = [*image, *noise]
-        if count * height * width > _IN_ONE_PIECE:
-            return run_in_strips(self._generator, inputs)
-        return self._compiled(list(map(tf.convert_to_tensor, inputs))).numpy()
+        try:
+            if count * height * width > _IN_ONE_PIECE:
+                return run_in_strips(self._generator, inputs)
+            return self._compiled(list(map(tf.convert_to_tensor, inputs))).numpy()
+        except tf.errors.ResourceExhaustedError:
+            raise UserError(f"not enough memory for {count} x {width}x{height}") from None
+
+
+def check_kind(generator: Generator, stylization: bool) -> None:
+    """Refuses a generator of the other kind.
+
+    Raises:
+        UserError: it makes textures where pictures are to be stylised, or the other way round.
+    """
+    if generator.stylization and not stylization:
+        raise UserError("this model stylises pictures: stylization_process.py takes it")
+    if stylization and not generator.stylization:
+        raise UserError("this model makes textures: texture_sample.py takes it")
 
 
 def check_noise_depth(generator: Generator, given: int | None, name: str) -> None:

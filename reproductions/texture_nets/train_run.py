@@ -8,11 +8,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from common.autodiff import compile_images
 from common.errors import UserError
 from common.interrupts import interrupts_held
-from common.runs import STATE, load_state
+from common.runs import STATE, check_writable, load_state
 from common.vgg19_layers import channels, convolutions
 from common.vgg19_pixels import deprocess
 from reproductions.texture_nets.content import FromFolder, FromHDF5, batches
@@ -26,7 +27,7 @@ from reproductions.texture_nets.report import Report
 from reproductions.texture_nets.run_folder import TARGET, RunFolder
 from reproductions.texture_nets.sides import check_sides, side_at
 from reproductions.texture_nets.training import Training
-from reproductions.texture_nets.training_options import DEFAULT_HDF5, settings_of
+from reproductions.texture_nets.training_options import settings_of
 
 
 def train_texture(flags: argparse.Namespace) -> None:
@@ -36,8 +37,10 @@ def train_texture(flags: argparse.Namespace) -> None:
         flags: of `texture_train.py`.
 
     Raises:
-        UserError: a file cannot be read or written, or the sizes do not fit.
+        UserError: a file cannot be read or written, the sizes do not fit, or the loss ceases to be
+            a number.
     """
+    check_writable(flags.tmp_path)
     picture = _picture(flags, flags.texture)
     target = for_descriptor(picture, flags.image_size)
     check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the texture")
@@ -64,6 +67,7 @@ def train_stylization(flags: argparse.Namespace) -> None:
     Raises:
         UserError: see `train_texture`.
     """
+    check_writable(flags.tmp_path)
     picture = _picture(flags, flags.style_image)
     target = for_descriptor(picture, flags.image_size)
     layers = in_order([*flags.layers, flags.content_layers])
@@ -105,8 +109,6 @@ def _targets(
 def _source(flags: argparse.Namespace, weights: str, network: Callable) -> FromHDF5 | FromFolder:
     """Where the pictures come from."""
     file = flags.train_hdf5
-    if file is None and Path(DEFAULT_HDF5).exists():
-        file = DEFAULT_HDF5
     if file is not None:
         layer = layer_name(flags.content_layers)
         side = side_at(flags.image_size, layer, flags.vgg_no_pad)
@@ -169,11 +171,14 @@ def _iterations(
 ) -> Iterator[int]:
     """Makes the iterations that are left; yields how many are done after each."""
     for iteration in range(first + 1, flags.num_iterations + 1):
-        losses, images = training.step(iteration - 1, *next(batches))
+        try:
+            losses, images = training.step(iteration - 1, *next(batches))
+        except tf.errors.ResourceExhaustedError:
+            raise UserError("not enough memory; try a smaller -batch_size or -image_size") from None
         if not all(map(math.isfinite, losses)):
             raise UserError(
                 f"the loss of iteration {iteration} is not a number; try a smaller -learning_rate "
-                "(--resume goes on from the last saved state)"
+                "in a new run"
             )
         report.step(iteration, losses)
         if iteration % flags.pictures_every == 0:

@@ -16,7 +16,7 @@ from common.flags import (
 )
 from common.originals import REPOSITORY
 from reproductions.texture_nets.layer_names import in_order
-from reproductions.texture_nets.networks import NETWORKS, TRAINABLE
+from reproductions.texture_nets.networks import MOST_NOISE, NETWORKS, TRAINABLE
 from reproductions.texture_nets.options import (
     Flags,
     add_descriptor,
@@ -127,7 +127,7 @@ def stylization_parser() -> Parser:
     about = "the picture; a name is also looked for in datasets/"
     default = "data/textures/red-peppers256.o.jpg"
     add("style_image", type=path, default=default, help=about)
-    about = f"what extract4_2.py made; default: {DEFAULT_HDF5} if it is there, else none"
+    about = f"what extract4_2.py made, or none; default: {DEFAULT_HDF5} if it is there"
     add("train_hdf5", type=path, help=about)
     about = "folder of the pictures; without -train_hdf5 their features are computed on the way"
     add("train_images_path", type=path, help=about)
@@ -152,12 +152,14 @@ def settings_of(flags: argparse.Namespace) -> TrainingSettings:
 def _check(parser: Parser, flags: argparse.Namespace, layers: str) -> None:
     if flags.model_name is None:
         parser.error(f"-model_name is required: {', '.join(TRAINABLE)}")
-    multiple, smallest = NETWORKS[flags.model_name]
+    multiple, smallest, _ = NETWORKS[flags.model_name]
     if flags.image_size % multiple or flags.image_size < smallest:
         parser.error(
             f"-image_size must be a multiple of {multiple}, at least {smallest}, for "
             f"{flags.model_name}; got {flags.image_size}"
         )
+    if flags.noise_depth > MOST_NOISE:
+        parser.error(f"-noise_depth must be {MOST_NOISE} or less, got {flags.noise_depth}")
     try:
         flags.layers = in_order([word for word in layers.split(",") if word])
     except UserError as error:
@@ -191,7 +193,11 @@ def parse_stylization(argv: Sequence[str]) -> argparse.Namespace:
         in_order([flags.content_layers])
     except UserError as error:
         parser.error(str(error))
-    hdf5 = flags.train_hdf5 is not None or Path(DEFAULT_HDF5).exists()
-    if flags.train_images_path is None and not hdf5:
+    as_original = flags.preset is None and flags.resume is None
+    if (flags.train_hdf5 or "").lower() == "none":
+        flags.train_hdf5 = None
+    elif flags.train_hdf5 is None and as_original and Path(DEFAULT_HDF5).exists():
+        flags.train_hdf5 = DEFAULT_HDF5
+    if flags.train_images_path is None and flags.train_hdf5 is None:
         parser.error("-train_images_path or -train_hdf5 is required: pictures to train on")
     return flags

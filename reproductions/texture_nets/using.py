@@ -8,12 +8,12 @@ import numpy as np
 from tqdm import tqdm
 
 from common.errors import UserError, warn
-from common.images import save_picture
+from common.images import pictures_in, save_picture
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.import_torch7 import import_torch7
 from reproductions.texture_nets.model_file import load_generator, save_generator
-from reproductions.texture_nets.pictures import find_picture, listed, load_picture
-from reproductions.texture_nets.sampling import Maker, check_noise_depth
+from reproductions.texture_nets.pictures import find_picture, load_picture
+from reproductions.texture_nets.sampling import Maker, check_kind, check_noise_depth
 from reproductions.texture_nets.scaling import longer_side, scale
 
 
@@ -26,7 +26,7 @@ def sample(flags: argparse.Namespace) -> None:
     Raises:
         UserError: the model cannot be read, the sizes do not fit, or a file cannot be written.
     """
-    maker = Maker(_model(flags), flags.random_seed)
+    maker = Maker(_model(flags, stylization=False), flags.random_seed)
     folder = _folder(flags.save_path)
     for width, height in flags.sample_size:
         pictures = maker.texture(flags.samples, height, width, flags.zero_noise, flags.fix_noise)
@@ -36,7 +36,7 @@ def sample(flags: argparse.Namespace) -> None:
             if flags.tiled:
                 path = folder / f"{number}{of_size}_tiled.png"
                 save_picture(np.tile(picture, (2, 2, 1)), path)
-        print(f"{flags.samples} samples, {width}x{height}, in {folder}")
+        print(f"samples, {width}x{height}: {folder / '1'}{of_size}.png, ...")
 
 
 def process(flags: argparse.Namespace) -> None:
@@ -49,14 +49,17 @@ def process(flags: argparse.Namespace) -> None:
         UserError: the model or the picture cannot be read, or a file cannot be written.
     """
     source = Path(flags.input_image)
-    maker = Maker(_model(flags), flags.random_seed)
+    target = Path(flags.save_path or ("stylized" if source.is_dir() else "stylized.png"))
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UserError(f"-save_path {target} would replace what is to be stylised")
+    maker = Maker(_model(flags, stylization=True), flags.random_seed)
     if not source.is_dir():
-        path = Path(flags.save_path or "stylized.png")
+        path = _folder(target.parent) / target.name
         save_picture(maker.stylized(_scaled(find_picture(source), flags)), path)
         print(path)
         return
-    paths, bad = listed(source), []
-    folder = _folder(flags.save_path or "stylized")
+    paths, bad = pictures_in(source), []
+    folder = _folder(target)
     stems = collections.Counter(path.stem for path in paths)
     for path in tqdm(paths, unit="picture", disable=None):
         try:
@@ -82,21 +85,26 @@ def convert(flags: argparse.Namespace) -> None:
     Raises:
         UserError: it cannot be read, is no generator, or the file cannot be written.
     """
+    if flags.output is None:
+        flags.output = Path(flags.model).with_suffix(".keras")
+        if flags.output.exists():
+            raise UserError(f"there is a {flags.output} already; -o names the file to make")
     generator = import_torch7(flags.model)
     save_generator(generator, flags.output)
     kind = "stylises pictures" if generator.stylization else "makes textures"
     print(f"{flags.output}: {generator.network_name}, {kind}, noise_depth {generator.noise_depth}")
 
 
-def _model(flags: argparse.Namespace) -> Generator:
+def _model(flags: argparse.Namespace, stylization: bool) -> Generator:
     generator = load_generator(flags.model)
+    check_kind(generator, stylization)
     check_noise_depth(generator, flags.noise_depth, flags.model)
     if flags.running_statistics:
         generator.use_running_statistics()
     return generator
 
 
-def _folder(name: str) -> Path:
+def _folder(name: str | Path) -> Path:
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -57,13 +57,14 @@ def parse_sample(argv: Sequence[str]) -> argparse.Namespace:
     add_device(flags)
     own = _add_own(parser)
     own.add("samples", type=positive_int, default=4, help="how many, made as one batch")
-    about = "numbers of noise inputs to set to 0, 1 is the coarsest"
+    about = "numbers of noise inputs to set to 0; of a pyramid 1 is the coarsest"
     own.add("zero_noise", type=positive_int, nargs="+", default=[], metavar="K", help=about)
     about = "numbers of noise inputs that are the same in all samples"
     own.add("fix_noise", type=positive_int, nargs="+", default=[], metavar="K", help=about)
     own.switch("tiled", False, "also save each sample, laid out 2 x 2, as 1_tiled.png, ...")
     values = parser.parse_args(argv)
     _required(parser, values, "model")
+    values.sample_size = list(dict.fromkeys(values.sample_size))
     return values
 
 
@@ -116,11 +117,8 @@ def parse_conversion(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("model", type=path, help="a .t7 file")
     parser.add_argument("-o", "--output", type=path, help="default: the same name, .keras")
     values = parser.parse_args(argv)
-    if values.output is None:
-        name = Path(values.model)
-        if not name.name:
-            parser.error(f"{name} is no file")
-        values.output = str(name.with_suffix(".keras"))
-    elif Path(values.output).suffix != ".keras":
+    if not Path(values.model).name:
+        parser.error(f"{values.model} is no file")
+    if values.output is not None and Path(values.output).suffix != ".keras":
         parser.error("the output's name must end in .keras")
     return values

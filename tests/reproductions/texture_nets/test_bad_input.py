@@ -114,8 +114,8 @@ def test_flags_that_are_required(folder, script):
         ("-texture thin.png -image_size 32", "would be scaled to nothing at image size 32"),
         ("-texture wide.png -vgg_no_pad", "the texture, 6 pixels, is too small for relu2_1 with"),
         ("-texture_layers relu5_1 -vgg_no_pad", "pixels, is too small for relu5_1 with"),
-        ("-tmp_path a.png", "cannot write to the folder a.png"),
-        ("-tmp_path a.png/out", "cannot write to the folder a.png/out"),
+        ("-tmp_path a.png", "cannot write to a.png"),
+        ("-tmp_path a.png/out", "cannot write to a.png/out"),
     ],
 )
 def test_bad_pictures_and_folders(refused, folder, argv, message):

@@ -92,8 +92,17 @@ def test_parts_of_other_settings_are_made_anew(folder, script):
     (folder / "x.hdf5.parts").mkdir()
     (folder / "x.hdf5.parts" / "settings.json").write_text("{}")
     (folder / "x.hdf5.parts" / "00000000.hdf5").write_bytes(b"")
-    assert warnings_of(script("extract4_2", EXTRACT)) == []
+    [warning] = warnings_of(script("extract4_2", EXTRACT))
+    assert warning == "x.hdf5.parts, begun with other pictures or settings, is begun anew"
     assert len(content("x.hdf5")) == 10
+
+
+def test_a_folder_in_the_way_is_kept(folder, script):
+    (folder / "x.hdf5.parts").mkdir()
+    (folder / "x.hdf5.parts" / "letter.txt").write_text("mine")
+    ended = script("extract4_2", EXTRACT)
+    assert (ended.status, error(ended)) == (1, "error: the folder x.hdf5.parts is in the way")
+    assert (folder / "x.hdf5.parts" / "letter.txt").read_text() == "mine"
 
 
 def test_a_damaged_part(folder, monkeypatch, script):
@@ -124,7 +133,7 @@ def test_no_pictures(folder, script):
     ended = script("extract4_2", [*EXTRACT, "-images_path", "empty"])
     assert (ended.status, error(ended)) == (
         1,
-        "error: no .jpg, .jpeg or .png pictures in the folder empty",
+        "error: no .jpg, .jpeg, .png files in the folder empty",
     )
     ended = script("extract4_2", [*EXTRACT, "-images_path", "nowhere"])
     assert ended.status == 1 and "cannot read the folder nowhere" in error(ended)

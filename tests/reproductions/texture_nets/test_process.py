@@ -118,11 +118,15 @@ def test_running_statistics(folder, process):
         ("stylization_process", "-model pics", "pics is a folder, not a model"),
         ("stylization_process", "-model a.png", "a.png"),
         ("stylization_process", "-model model.keras -input_image no.png", "no picture no.png"),
-        ("stylization_process", "-model model.keras -input_image empty", "no .jpg, .jpeg or .png"),
+        ("stylization_process", "-model model.keras -input_image empty", "no .jpg, .jpeg, .png"),
         ("stylization_process", "-model model.keras -input_image text.png", "is not a picture"),
         ("stylization_process", "-model model.keras -noise_depth 2", "was trained with"),
         ("stylization_process", "-model model.keras -image_size 16", "16x16 is too small"),
-        ("stylization_process", "-model model.keras -save_path no/a.png", "cannot write no/a.png"),
+        (
+            "stylization_process",
+            "-model model.keras -save_path a.png/b.png",
+            "cannot make the folder",
+        ),
         ("stylization_process", "-model cut.keras", "cut.keras is damaged"),
     ],
 )

@@ -10,8 +10,8 @@ from common.images import read_picture
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.import_torch7 import import_torch7
 from reproductions.texture_nets.layers import BatchNormalization
-from reproductions.texture_nets.torch7 import read_torch7
-from reproductions.texture_nets.torch7_modules import Module, modules_of
+from reproductions.texture_nets.torch7 import Object, read_torch7
+from reproductions.texture_nets.torch7_modules import class_of, modules_of
 from tests.golden_weights import digest
 from tests.reproductions.texture_nets.references import (
     FOLDER,
@@ -51,10 +51,12 @@ def cases(mode: str) -> list[tuple[str, str]]:
 
 
 @functools.cache
-def weighted(name: str) -> list[Module]:
+def weighted(name: str) -> list[Object]:
     """The modules with weights in the file."""
-    modules = modules_of(read_torch7(original("models", FILES[name])))
-    return [m for m in modules if m.kind in ("SpatialConvolution", "SpatialBatchNormalization")]
+    modules, _ = modules_of(read_torch7(original("models", FILES[name])))
+    return [
+        m for m in modules if class_of(m) in ("SpatialConvolution", "SpatialBatchNormalization")
+    ]
 
 
 @functools.cache
@@ -120,7 +122,7 @@ def compare(found: np.ndarray, file: str, case: str, total, tolerance: float) ->
 @every_model
 def test_parameters_lie_in_one_storage(name):
     """Order, shapes, places in the flat storage, and sums of all parameters in the file."""
-    found = [m.object.get(field) for m in weighted(name) for field in ("weight", "bias")]
+    found = [m.get(field) for m in weighted(name) for field in ("weight", "bias")]
     facts = read_json("published")[name]
     assert all(tensor.storage is found[0].storage for tensor in found)
     assert len(found[0].storage.values) == facts["parameter_count"]
@@ -133,7 +135,7 @@ def test_parameters_lie_in_one_storage(name):
 @pytest.mark.parametrize("name", KNOWN)
 def test_storage(name):
     """The flat storage is the original's, bit for bit."""
-    values = weighted(name)[0].object.get("weight").storage.values
+    values = weighted(name)[0].get("weight").storage.values
     assert values.dtype == np.float32
     assert digest(values) == read_json("published")[name]["flat_digest"]
 
@@ -142,7 +144,7 @@ def test_storage(name):
 def test_imported_parameters(name):
     """The generator has them all, in the same order; malformed layers read on in the storage."""
     facts, generator = read_json("published")[name], imported(name)
-    values = weighted(name)[0].object.get("weight").storage.values
+    values = weighted(name)[0].get("weight").storage.values
     malformed = {m["weight_offset0"]: m for m in facts["malformed"]}
     parameters = generator.parameters()
     assert len(parameters) == len(facts["parameters"])

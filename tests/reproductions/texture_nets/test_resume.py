@@ -116,6 +116,7 @@ def test_control_c(moment, script_name, unbroken, folder, monkeypatch, capfd):
     assert_same(results(folder / "out"), results(whole))
 
 
+@pytest.mark.slow
 def test_killed_before_and_after_each_file_that_is_replaced(folder, whole, monkeypatch, capfd):
     """A copy of the folder is what a kill at that moment would leave."""
     replace, copies = os.replace, []
@@ -160,6 +161,7 @@ def test_killed_before_the_first_iteration(folder, whole, monkeypatch, capfd):
     assert_same(results(folder / "copy"), results(whole))
 
 
+@pytest.mark.slow
 def test_killed_from_outside(folder, whole, monkeypatch, capfd):
     """A run in a process of its own, while it works."""
     long = [*SHORT, *words("-num_iterations 3000")]

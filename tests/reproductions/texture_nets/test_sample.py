@@ -101,7 +101,7 @@ def test_running_statistics(sample):
 
 def test_another_folder(folder, script):
     argv = words("-model model.keras -sample_size 32 -save_path new/folder")
-    assert "4 samples, 32x32, in new/folder\n" in script("texture_sample", argv).out
+    assert "samples, 32x32: new/folder/1.png, ...\n" in script("texture_sample", argv).out
     assert len(list((folder / "new" / "folder").iterdir())) == 4
 
 
@@ -111,8 +111,8 @@ def test_another_folder(folder, script):
         ("-noise_depth 4", "model.keras was trained with -noise_depth 3, not 4"),
         ("-sample_size 31", "31x31 is too small: this generator makes 32x32 and more"),
         ("-sample_size 64x16", "64x16 is too small"),
-        ("-zero_noise 4", "this model's noise inputs are 1 (the coarsest) to 3"),
-        ("-fix_noise 9", "this model's noise inputs are 1 (the coarsest) to 3"),
+        ("-zero_noise 4", "this model's noise inputs are 1 to 3"),
+        ("-fix_noise 9", "this model's noise inputs are 1 to 3"),
     ],
 )
 def test_refused(folder, script, argv, message):

@@ -147,7 +147,7 @@ def test_damaged_files_are_refused(hdf5, folder, capfd):
     [
         ("-train_hdf5 none.hdf5", "cannot read none.hdf5: no such file"),
         ("-train_hdf5 a.png", "cannot read a.png: no HDF5 file, or damaged"),
-        ("-train_hdf5 empty.hdf5", "empty.hdf5 has no features of the pictures in pics"),
+        ("-train_hdf5 empty.hdf5", "empty.hdf5 has no features NAME_content"),
         (
             "-train_hdf5 x.hdf5 -image_size 64",
             "has an image and features of 3x32x32 and 128x16x16",

@@ -255,7 +255,10 @@ def test_a_folder_that_was_used_before(folder, script):
     assert warnings_of(script("texture_train", argv)) == []
     before = snapshot(folder / "out")
     [warning] = warnings_of(script("texture_train", [*argv, "-random_seed", "1"]))
-    assert warning == "the files of an earlier run in out are replaced; see -tmp_path"
+    assert warning == (
+        "an earlier run in out is replaced, its pictures and models as new ones are made; "
+        "see -tmp_path"
+    )
     after = snapshot(folder / "out")
     events = {name for name in before if "events" in name}
     assert len(events) == 1 and not events & set(after)
