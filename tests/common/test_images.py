@@ -196,3 +196,12 @@ def test_contact_sheet():
     expected[2:5, 2:4] = 10
     expected[2:3, 6:10] = 20
     np.testing.assert_array_equal(sheet[..., 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.png", "PNG"), ("a.JPG", "JPEG"), ("a.jpeg", "JPEG"), ("a", "PNG")]
+)
+def test_the_name_says_the_format(tmp_path, pixels, name, kind):
+    save_picture(pixels, tmp_path / name)
+    with Image.open(tmp_path / name) as image:
+        assert (image.format, image.size) == (kind, (8, 6))

@@ -109,3 +109,20 @@ def test_pixels_out_of_range_are_cut():
     images = np.array([[[1e9, -1e9, np.nan]]])
     np.testing.assert_array_equal(deprocess(images), [[[0, 0, 255]]])
     assert preprocess(images).dtype == np.float64
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_ceiling_mode_keeps_the_last_pixel_of_an_odd_side(weights, random, pooling):
+    """As Caffe's poolings do; without it that pixel is lost, with even sides nothing changes."""
+    images = random.normal(0, 60, (1, 9, 11, 3)).astype(np.float32)
+    options = {"pooling": pooling, "padding": "valid"}
+    (floor,) = features(weights, ["pool1"], images, **options)
+    before, ceil = features(weights, ["conv1_2", "pool1"], images, ceil=True, **options)
+    assert floor.shape[1:3] == (2, 3) and ceil.shape[1:3] == (3, 4)
+    np.testing.assert_array_equal(ceil[:, :2, :3], floor)
+    np.testing.assert_allclose(ceil[:, 2, 3], before[:, 4, 6])
+    even = images[:, :8, :8]
+    np.testing.assert_array_equal(
+        features(weights, ["pool1"], even, ceil=True, **options),
+        features(weights, ["pool1"], even, **options),
+    )

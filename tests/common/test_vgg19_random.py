@@ -76,3 +76,14 @@ def test_only_the_centre_of_a_large_texture_counts():
     found = normalised(random_weights("conv1_1"), [large])["conv1_1"]
     expected = normalised(random_weights("conv1_1"), [large[:, 94:606]])["conv1_1"]
     np.testing.assert_array_equal(found[0], expected[0])
+
+
+def test_max_pooling(texture):
+    """Weights that were normalised for max pooling keep a mean activation of 1 behind it."""
+    weights = normalised(random_weights("conv3_1"), [texture], "max")
+    for name in convolutions("conv3_1"):
+        values = vgg19(weights, [name], pooling="max", padding="same")(texture)
+        assert np.mean(values) == pytest.approx(1, abs=1e-3), name
+    average = normalised(random_weights("conv3_1"), [texture])
+    network = vgg19(average, ["conv3_1"], pooling="max", padding="same")
+    assert np.mean(network(texture)) > 1.5
