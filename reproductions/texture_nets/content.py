@@ -75,7 +75,11 @@ class FromHDF5:
             )
 
     def example(self, number: int) -> Example:
-        """Reads one."""
+        """Reads one.
+
+        Raises:
+            UserError: it is damaged, or its size is not what the descriptor gives.
+        """
         name = self.names[number]
         try:
             image, features = (self._file[f"{name}_{kind}"] for kind in ("image", "content"))

@@ -20,7 +20,11 @@ def layer_name(relu: str) -> str:
 
 
 def deepest(names: Sequence[str]) -> str:
-    """The deepest of some layers, as `common.vgg19_layers` calls it."""
+    """The deepest of some layers, as `common.vgg19_layers` calls it.
+
+    Raises:
+        UserError: there is no such layer.
+    """
     return max(map(layer_name, names), key=LAYERS.index)
 
 

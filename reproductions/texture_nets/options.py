@@ -90,6 +90,9 @@ def parse(
 
     Returns:
         All flags; of a resumed run those that it began with.
+
+    Raises:
+        UserError: what is to be resumed is no run of the script.
     """
 
     def saved(folder: str) -> dict:

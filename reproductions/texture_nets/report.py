@@ -47,7 +47,11 @@ class Report:
         self._bar = tqdm(total=total, initial=done, unit="it", disable=None, dynamic_ncols=True)
 
     def step(self, iteration: int, losses: Losses) -> None:
-        """Notes an iteration: its number from 1, and the losses of the batch."""
+        """Notes an iteration: its number from 1, and the losses of the batch.
+
+        Raises:
+            UserError: the table cannot be written.
+        """
         texture, content = (value / self._batch_size for value in losses)
         seconds = self._spent + time.perf_counter() - self._begin
         row = (iteration, texture + content, texture, content, seconds)
@@ -66,7 +70,11 @@ class Report:
         self._bar.update()
 
     def pictures(self, iteration: int, images: np.ndarray) -> None:
-        """Shows a batch, uint8, (images, height, width, 3), RGB, and draws the curve."""
+        """Shows a batch, uint8, (images, height, width, 3), RGB, and draws the curve.
+
+        Raises:
+            UserError: the curve cannot be written.
+        """
         with self._events.as_default(step=iteration):
             tf.summary.image("train", images, max_outputs=4)
         self._events.flush()

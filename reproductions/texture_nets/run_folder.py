@@ -93,12 +93,20 @@ class RunFolder:
         self._saved = time.monotonic()
 
     def pictures(self, iteration: int, images: np.ndarray) -> None:
-        """Writes a batch, uint8, (images, height, width, 3), RGB."""
+        """Writes a batch, uint8, (images, height, width, 3), RGB.
+
+        Raises:
+            UserError: a file cannot be written.
+        """
         for number, image in enumerate(images, 1):
             save_picture(image, self.path / f"train{number}_{iteration}.png")
 
     def model(self, generator: Generator, iteration: int | None = None) -> Path:
-        """Writes `model{iteration}.keras`, or `model.keras` at the end."""
+        """Writes `model{iteration}.keras`, or `model.keras` at the end.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
         path = self.path / f"model{'' if iteration is None else iteration}.keras"
         save_generator(generator, path)
         return path
