@@ -36,7 +36,7 @@ class Report:
         self._folder, self._total, self._batch_size = Path(folder), total, batch_size
         self.rows = [row for row in read_losses(folder) if row[0] <= done]
         self._spent = self.rows[-1][-1] if self.rows else 0.0
-        self._done, self._begin = done, time.perf_counter()
+        self._done, self._begin, self._compiled = done, time.perf_counter(), 0.0
         with written_whole(self._folder / LOSSES) as temporary:
             lines = [",".join(_COLUMNS), *map(_line, self.rows)]
             temporary.write_text("\n".join(lines) + "\n")
@@ -63,11 +63,18 @@ class Report:
         with self._events.as_default(step=iteration):
             for name, value in zip(_COLUMNS[1:4], row[1:4], strict=True):
                 tf.summary.scalar(name, value)
-        left = (seconds - self._spent) / (iteration - self._done) * (self._total - iteration)
-        tail = "" if not self._bar.disable else f"\t{left:.0f} s left"
-        self._bar.write(f"{iteration}\t{row[1]:.6g}{tail}")
+        self._bar.write(f"{iteration}\t{row[1]:.6g}{self._left(iteration, seconds)}")
         self._bar.set_postfix_str(f"loss {row[1]:.4g}", refresh=False)
         self._bar.update()
+
+    def _left(self, iteration: int, seconds: float) -> str:
+        """The time left, where no bar shows it and the first iteration, which compiles, is over."""
+        if iteration == self._done + 1:
+            self._compiled = seconds
+        if not self._bar.disable or iteration == self._done + 1:
+            return ""
+        each = (seconds - self._compiled) / (iteration - self._done - 1)
+        return f"\t{each * (self._total - iteration):.0f} s left"
 
     def pictures(self, iteration: int, images: np.ndarray) -> None:
         """Shows a batch, uint8, (images, height, width, 3), RGB, and draws the curve.
