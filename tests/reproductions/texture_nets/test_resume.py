@@ -96,7 +96,14 @@ MOMENTS = {
 
 @pytest.mark.parametrize(
     ("script_name", "moment"),
-    [*[("texture_train", moment) for moment in MOMENTS], ("stylization_train", "before a step")],
+    [
+        *[("texture_train", moment) for moment in ("stepped", "painted", "before saving")],
+        pytest.param("stylization_train", "before a step", marks=pytest.mark.slow),
+        *[
+            pytest.param("texture_train", moment, marks=pytest.mark.slow)
+            for moment in ("before a step", "told", "saved")
+        ],
+    ],
 )
 def test_control_c(moment, script_name, unbroken, folder, monkeypatch, capfd):
     """Wherever in an iteration it comes."""
