@@ -12,10 +12,7 @@ from keras import ops
 from common.layers import pad_images
 from common.normalization import batch_normalization
 
-_REGISTER = keras.saving.register_keras_serializable(package="texture_nets")
 
-
-@_REGISTER
 class Convolution(keras.layers.Layer):
     """A convolution with a border of (kernel - 1) / 2 on every side, and a bias.
 
@@ -75,7 +72,6 @@ class Convolution(keras.layers.Layer):
         return _add_constant(self, x, self.bias, training)
 
 
-@_REGISTER
 class BatchNormalization(keras.layers.Layer):
     """Batch normalisation that uses the statistics of the batch, when sampling as when training.
 
@@ -147,7 +143,6 @@ class BatchNormalization(keras.layers.Layer):
         variable.assign(variable * (1 - self.momentum) + value * self.momentum)
 
 
-@_REGISTER
 class InstanceNormalization(keras.layers.Layer):
     """Normalises every image by itself (Ulyanov et al., arXiv 1607.08022, section 2).
 
@@ -183,7 +178,6 @@ class InstanceNormalization(keras.layers.Layer):
         return _add_constant(self, (x - mean) * scale, self.beta, training)
 
 
-@_REGISTER
 class Upsampling(keras.layers.Layer):
     """Twice the height and width: every pixel becomes four."""
 
@@ -210,7 +204,6 @@ class Upsampling(keras.layers.Layer):
         return ops.reshape(x, (images, 2 * height, 2 * width, channels)), gradient
 
 
-@_REGISTER
 class BorderCopy(keras.layers.Layer):
     """Overwrites the outermost rows and columns with those next to the opposite ones.
 
