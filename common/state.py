@@ -1,0 +1,35 @@
+"""A model's variables as arrays in a file, and back."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def arrays_of(parts: Mapping[str, Sequence]) -> dict[str, np.ndarray]:
+    """The values of variables, by the name of their part and their number in it.
+
+    Args:
+        parts: Keras variables by part.
+    """
+    return {
+        f"{part}{number}": np.asarray(variable)
+        for part, variables in parts.items()
+        for number, variable in enumerate(variables)
+    }
+
+
+def restore(parts: Mapping[str, Sequence], arrays: Mapping[str, np.ndarray]) -> None:
+    """Gives variables the values that `arrays_of` gave.
+
+    Raises:
+        ValueError: a value is missing, has another shape, or is not a number. Some variables may
+            have been restored by then.
+    """
+    for part, variables in parts.items():
+        for number, variable in enumerate(variables):
+            array = arrays.get(f"{part}{number}")
+            if array is None or array.shape != tuple(variable.shape):
+                raise ValueError(f"it is of another {part}")
+            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise ValueError("it holds values that are not numbers")
+            variable.assign(array)

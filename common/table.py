@@ -1,0 +1,82 @@
+"""Tables of numbers that grow by a row, in files that a crash leaves readable."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import written_whole
+
+#: The first number is whole, such as the iteration's.
+Row = tuple[float, ...]
+
+
+class Table:
+    """A CSV file that rows are added to.
+
+    Args:
+        path: the file; rows that it has already are kept, up to the first that is not whole.
+        columns: their names.
+        keep: whether to keep a row that is there already; the others are dropped.
+
+    Attributes:
+        rows: all rows, the kept ones included.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        columns: Sequence[str],
+        keep: Callable[[Row], bool] = lambda row: True,
+    ):
+        self._path = Path(path)
+        self.rows = [row for row in read_table(path, len(columns)) if keep(row)]
+        with written_whole(self._path) as temporary:
+            lines = [",".join(columns), *map(_line, self.rows)]
+            temporary.write_text("\n".join(lines) + "\n")
+        # Unbuffered: a full disk is met when a row is written, not again when closing.
+        self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
+
+    def add(self, row: Sequence[float]) -> None:
+        """Adds a row.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        self.rows.append(tuple(row))
+        try:
+            self._file.write((_line(row) + "\n").encode())
+        except OSError as error:
+            raise UserError(f"cannot write {self._path}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _line(row: Sequence[float]) -> str:
+    return ",".join(f"{value:.9g}" if isinstance(value, float) else str(value) for value in row)
+
+
+def read_table(path: str | os.PathLike, columns: int) -> list[Row]:
+    """Reads the rows of a file, up to the first that is not whole; none where there is no file.
+
+    Args:
+        path: of a `Table`.
+        columns: how many it has.
+    """
+    path, rows = Path(path), []
+    if path.is_file():
+        for line in path.read_text(errors="replace").splitlines()[1:]:
+            first, *others = line.split(",")
+            try:
+                row = (int(first), *map(float, others))
+            except ValueError:
+                break
+            if len(row) != columns:
+                break
+            rows.append(row)
+    return rows

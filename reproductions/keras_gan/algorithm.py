@@ -1,0 +1,117 @@
+"""Algorithm 1 of the paper: k steps of the discriminator, then one of the generator."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from reproductions.keras_gan.losses import GENERATOR_LOSSES, discriminator_loss
+from reproductions.keras_gan.networks import stages
+
+
+class Values(NamedTuple):
+    """What an iteration measures, each a scalar.
+
+    Attributes:
+        discriminator: its loss at its last step.
+        generator: its loss.
+        real: D(x), the mean over the last real pictures.
+        fake: D(G(z)), the mean over the pictures that G was trained on.
+    """
+
+    discriminator: float
+    generator: float
+    real: float
+    fake: float
+
+
+class Algorithm1:
+    """Both players with their optimisers.
+
+    Args:
+        generators: G, or one for each stage of growth; see `networks.generators`.
+        discriminator: D.
+        loss: of the generator: `non-saturating` or `minimax`.
+        learning_rate: of Adam.
+        beta1: likewise.
+        train_all: while G grows, train its earlier layers, too.
+    """
+
+    def __init__(
+        self,
+        generators: Sequence[keras.Model],
+        discriminator: keras.Model,
+        loss: str = "non-saturating",
+        learning_rate: float = 2e-4,
+        beta1: float = 0.5,
+        train_all: bool = True,
+    ):
+        self._generators, self._discriminator = generators, discriminator
+        self._loss, self._train_all = GENERATOR_LOSSES[loss], train_all
+        self._added = stages(generators)
+
+        def adam(variables: list) -> keras.optimizers.Adam:
+            optimizer = keras.optimizers.Adam(learning_rate, beta_1=beta1)
+            optimizer.build(variables)
+            return optimizer
+
+        self._discriminators_adam = adam(discriminator.trainable_variables)
+        # One for each stage: Adam corrects its first steps, and a stage's are not the first's.
+        self._generators_adams = [adam(variables) for variables in self._added]
+
+    def iterate(self, stage: int, reals, latents):
+        """Makes an iteration.
+
+        Args:
+            stage: of growth, from 0.
+            reals: the pictures of each of k steps, (k, batch, height, width, channels) in -1..1.
+            latents: N(0, 1), (k + 1, batch, latent): the last are the generator's.
+
+        Returns:
+            `Values`, as tensors.
+        """
+        generator = self._generators[stage]
+        for step in range(reals.shape[0]):
+            fakes = generator(latents[step], training=True)
+            loss, real = self.discriminator_step(reals[step], fakes)
+        generator_loss, fake = self.generator_step(stage, latents[-1])
+        return Values(loss, generator_loss, real, fake)
+
+    def discriminator_step(self, reals, fakes):
+        """Trains D on real and generated pictures; its loss and D(x)."""
+        variables = self._discriminator.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in variables])
+            # Not together: batch normalisation has each kind's own statistics.
+            real = self._discriminator(reals, training=True)
+            fake = self._discriminator(fakes, training=True)
+            loss = discriminator_loss(real, fake)
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        self._discriminators_adam.apply(gradients, variables)
+        return loss, ops.mean(ops.sigmoid(real))
+
+    def generator_step(self, stage: int, latents):
+        """Trains G; its loss and D(G(z))."""
+        trained = range(0 if self._train_all else stage, stage + 1)
+        groups = [[v.value for v in self._added[number]] for number in trained]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(groups)
+            pictures = self._generators[stage](latents, training=True)
+            fake = self._discriminator(pictures, training=True)
+            loss = self._loss(fake)
+        gradients = tape.gradient(loss, groups)
+        for number, gradient in zip(trained, gradients, strict=True):
+            self._generators_adams[number].apply(gradient, self._added[number])
+        return loss, ops.mean(ops.sigmoid(fake))
+
+    @property
+    def variables(self) -> dict[str, list]:
+        """Everything that changes, by part."""
+        adams = [self._discriminators_adam, *self._generators_adams]
+        return {
+            "generator": self._generators[-1].variables,
+            "discriminator": self._discriminator.variables,
+            "adam": [v for adam in adams for v in adam.variables],
+        }

@@ -1,0 +1,34 @@
+"""Changes that make more pictures of few: the ranges of the original's generator of pictures."""
+
+import math
+
+import keras
+from keras import layers
+
+#: Up to 10 degrees; parts of the width and the height; degrees; parts of the size.
+ROTATION, SHIFT, SHEAR, ZOOM = 10.0, 0.1, 0.15, 0.1
+
+
+def augmentation(seed: int) -> keras.Sequential:
+    """Builds the layers that turn, shift, shear, zoom and mirror pictures.
+
+    What comes in from outside is the nearest pixel's value.
+
+    Args:
+        seed: of the random numbers.
+
+    Returns:
+        A model from pictures to pictures, (pictures, height, width, channels), any range of values.
+    """
+    fill = {"fill_mode": "nearest", "interpolation": "bilinear"}
+    shear = math.sin(math.radians(SHEAR))
+    return keras.Sequential(
+        [
+            layers.RandomRotation(ROTATION / 360, seed=seed, **fill),
+            layers.RandomTranslation(SHIFT, SHIFT, seed=seed + 1, **fill),
+            layers.RandomShear((-shear, shear), 0.0, seed=seed + 2, **fill),
+            layers.RandomZoom(ZOOM, ZOOM, seed=seed + 3, **fill),
+            layers.RandomFlip("horizontal", seed=seed + 4),
+        ],
+        name="augmentation",
+    )

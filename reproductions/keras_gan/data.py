@@ -1,0 +1,109 @@
+"""The pictures to learn from: MNIST, drawn digits, or a folder of one's own."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from common.errors import UserError, warn
+from datasets.digits import draw_digits
+from datasets.mnist import download_mnist, is_idx, read_mnist
+from reproductions.keras_gan.options import sides
+from reproductions.keras_gan.pictures import picture_paths, read_all, scaled
+
+#: Digits that are drawn, as many as MNIST's for training, and with which seed.
+DRAWN, _DRAWING_SEED = 60_000, 0
+
+#: The size that the original scales pictures of one's own to.
+_OWN_SIZE = (28, 28)
+
+
+class Data(NamedTuple):
+    """A set of pictures.
+
+    Attributes:
+        name: of the set; a dataset's name or the folder's.
+        images: uint8, (pictures, height, width, 1 or 3).
+        labels: of each its class, int, (pictures,); None if there are no classes.
+        classes: their names.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None
+    classes: list[str]
+
+    @property
+    def digest(self) -> str:
+        """Tells this set of pictures from others."""
+        head = f"{self.images.shape}".encode()
+        return hashlib.sha256(head + self.images.tobytes()).hexdigest()[:16]
+
+
+def is_folder(dataset: str) -> bool:
+    """Whether these are pictures of one's own: a folder, and not MNIST's."""
+    return dataset not in ("mnist", "digits") and Path(dataset).is_dir() and not is_idx(dataset)
+
+
+def load_data(
+    dataset: str | None,
+    images: int | None = None,
+    image_size: str | None = None,
+    color: str | None = None,
+) -> tuple[str, Data]:
+    """Reads or draws pictures; the arguments are the flags of `train.py`.
+
+    Returns:
+        The dataset's name as a flag (`digits` if there was none and MNIST cannot be had), and the
+        pictures.
+
+    Raises:
+        UserError: there are none, or only one.
+    """
+    if dataset is None:
+        try:
+            return load_data("mnist", images, image_size, color)
+        except UserError as error:
+            warn(f"{error}; learning from digits that are drawn here: --dataset digits")
+            dataset = "digits"
+    if is_folder(dataset):
+        data = _own(Path(dataset), images, image_size, color or "rgb")
+    else:
+        data = _digits(dataset, images, image_size, color or "grey")
+    if len(data.images) < 2:
+        raise UserError(f"{dataset} has one picture only; a GAN needs two, better hundreds")
+    return dataset, data
+
+
+def _own(folder: Path, most: int | None, image_size: str | None, color: str) -> Data:
+    paths, names = zip(*picture_paths(folder)[:most], strict=True)
+    pictures, read = read_all(paths, *(sides(image_size) or _OWN_SIZE), color)
+    names = [names[number] for number in read]
+    classes = sorted(set(names))
+    labels = np.array([classes.index(name) for name in names])
+    return Data(folder.name, pictures, labels if len(classes) > 1 else None, classes)
+
+
+def _digits(dataset: str, most: int | None, image_size: str | None, color: str) -> Data:
+    name = dataset
+    if dataset == "digits":
+        pictures, labels = draw_digits(most or DRAWN, _DRAWING_SEED)
+    elif dataset == "mnist":
+        pictures, labels = download_mnist()
+    elif not Path(dataset).exists():
+        raise UserError(f"no dataset {dataset}: there are mnist, digits, and folders of pictures")
+    elif is_idx(dataset):
+        pictures, labels = read_mnist(dataset)
+        name = Path(dataset).name.split("-")[0] if Path(dataset).is_file() else "mnist"
+    else:
+        raise UserError(f"{dataset} is neither a folder of pictures nor a file of MNIST's")
+    pictures = pictures[:most]
+    if image_size is not None and sides(image_size) != pictures.shape[1:]:
+        pictures = np.stack([scaled(Image.fromarray(p), *sides(image_size)) for p in pictures])
+    pictures = pictures.reshape(*pictures.shape[:3], 1)
+    if color == "rgb":
+        pictures = pictures.repeat(3, axis=3)
+    labels = None if labels is None else labels[:most].astype(int)
+    return Data(name, pictures, labels, [str(digit) for digit in range(10)])

@@ -1,0 +1,84 @@
+"""Measuring a run: what a classifier says of its pictures."""
+
+import argparse
+
+import numpy as np
+
+from common.errors import UserError
+from common.files import written_whole
+from common.images import save_picture
+from reproductions.keras_gan.classifier import train_judge
+from reproductions.keras_gan.data import load_data
+from reproductions.keras_gan.options import run_flags
+from reproductions.keras_gan.pictures import grid
+from reproductions.keras_gan.runs import find_run
+from reproductions.keras_gan.sampling import latent_points, load_generator, make
+
+REPORT, SHEET = "evaluation.csv", "evaluation.png"
+
+#: Pictures of each class on the sheet.
+_COLUMNS = 12
+
+
+def evaluate(flags: argparse.Namespace) -> dict[str, float]:
+    """Trains a classifier on a run's data, and asks it about pictures by the run's generator.
+
+    Writes `evaluation.csv` (a row for each class) and `evaluation.png` (the first pictures of each
+    class, a row each) into the run's folder.
+
+    Args:
+        flags: of `evaluate.py`.
+
+    Returns:
+        `accuracy` on held-out pictures, `sure`: part of the generated ones that is classified with
+        confidence, `present`: classes among those, and `most`: part of all generated ones that is
+        in the most frequent class.
+
+    Raises:
+        UserError: nothing has been trained, its data has no classes, or a file cannot be written.
+    """
+    run = find_run(flags.results_dir, flags.run)
+    model = load_generator(run)
+    of_run = run_flags(run)
+    names = ("dataset", "images", "image_size", "color")
+    _, data = load_data(*(of_run[name] for name in names))
+    if data.labels is None:
+        raise UserError(f"{of_run['dataset']} has no classes: no labels, or no subfolders")
+    count = len(data.classes)
+    judge = train_judge(data.images, data.labels, count, flags.confidence)
+    pictures = make(model, latent_points(flags.samples, model.input_shape[1], flags.seed))
+    found = judge.model.predict(pictures.astype(np.float32) / 127.5 - 1, verbose=0)
+    chosen, confident = found.argmax(axis=1), found.max(axis=1) > flags.confidence
+    every = np.bincount(chosen, minlength=count)
+    sure = np.bincount(chosen[confident], minlength=count)
+    rows = zip(data.classes, every, sure, strict=True)
+    with written_whole(run / REPORT) as temporary:
+        lines = ["class,pictures,confident", *(f"{name},{a},{b}" for name, a, b in rows)]
+        temporary.write_text("\n".join(lines) + "\n")
+    save_picture(_sheet(pictures, chosen, count), run / SHEET)
+    print(
+        f"classifier: {judge.accuracy:.1%} of {judge.held_out} held-out pictures right, confidence "
+        f"above {flags.confidence:g} in {judge.sure:.1%}"
+    )
+    print(
+        f"{run}: {sure.sum() / flags.samples:.1%} of {flags.samples} generated pictures classified "
+        f"with confidence above {flags.confidence:g}; {(sure > 0).sum()} of {count} classes "
+        f"present; the most frequent {every.max() / flags.samples:.1%}"
+    )
+    for name, number, of_these in zip(data.classes, every, sure, strict=True):
+        print(f"  {name}: {number}, {of_these} with confidence")
+    return {
+        "accuracy": judge.accuracy,
+        "sure": sure.sum() / flags.samples,
+        "present": int((sure > 0).sum()),
+        "most": every.max() / flags.samples,
+    }
+
+
+def _sheet(pictures: np.ndarray, chosen: np.ndarray, classes: int) -> np.ndarray:
+    """A row of pictures for each class; black where there are too few."""
+    rows = np.zeros((classes, _COLUMNS, *pictures.shape[1:]), np.uint8)
+    for number, row in enumerate(rows):
+        mine = pictures[chosen == number][:_COLUMNS]
+        row[: len(mine)] = mine
+    return grid(rows.reshape(-1, *pictures.shape[1:]), _COLUMNS)

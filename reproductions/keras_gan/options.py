@@ -1,0 +1,222 @@
+"""The flags of `train.py`, `generate.py`, `prep.py` and `evaluate.py`."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from common.flags import (
+    Parser,
+    fraction,
+    non_negative_float,
+    non_negative_int,
+    positive_float,
+    positive_int,
+    resolve,
+    seed,
+)
+from common.runs import read_settings
+from reproductions.keras_gan.runs import RESULTS, find_run
+
+#: A few minutes on two CPU cores, for each architecture; how they were chosen is in the README.
+PRESETS = {
+    "mlp": {
+        "dataset": "digits",
+        "images": 20000,
+        "batch_size": 64,
+        "epochs": 50,
+    },
+    "dcgan": {
+        "dataset": "digits",
+        "images": 20000,
+        "batch_size": 32,
+        "epochs": 15,
+        "filters": 32,
+        "learning_rate": 5e-4,
+    },
+}
+
+#: What may be given together with --resume.
+MAY_CHANGE = ("epochs", "save_interval", "checkpoint_interval")
+
+#: Arguments that belong to the call and not to the run.
+OF_CALL = ("resume", "results_dir")
+
+_DATASET = (
+    "mnist, digits (drawn here), a folder of pictures (flat, or a subfolder for each class), or "
+    "MNIST's files (*-images-idx3-ubyte.gz, or their folder); default: mnist, or digits where it "
+    "cannot be had"
+)
+
+
+def path(text: str) -> str:
+    """A flag's type: a path; `~` is the home folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return os.path.expanduser(text)
+
+
+def size(text: str) -> str:
+    """A flag's type: a side, or WIDTHxHEIGHT."""
+    try:
+        sides = [positive_int(side) for side in text.lower().split("x")]
+    except argparse.ArgumentTypeError:
+        sides = []
+    if len(sides) not in (1, 2) or min(sides) < 4:
+        raise argparse.ArgumentTypeError(
+            f"must be a side or WIDTHxHEIGHT, 4 pixels at least, got {text!r}"
+        )
+    return f"{sides[0]}x{sides[-1]}"
+
+
+def sides(text: str | None) -> tuple[int, int] | None:
+    """Height and width of a `size`; None for none."""
+    if text is None:
+        return None
+    width, height = map(int, text.split("x"))
+    return height, width
+
+
+def training_parser(kind: type[Parser] = Parser) -> Parser:
+    """The parser of `train.py`."""
+    parser = kind("train.py", "Train a GAN on digits or on a folder of pictures.", "_")
+    add = parser.add_argument
+    add("--epochs", type=positive_int, default=13, help="passes over the data, in all")
+    add("--batch_size", type=positive_int, default=5, help="pictures of a step")
+    add("--k", type=positive_int, default=1, help="steps of the discriminator for one of G")
+    add("--save_interval", type=positive_int, default=5, help="epochs between sample pictures")
+    add("--dataset", type=path, help=_DATASET)
+    add("--images", type=positive_int, help="use so many only; digits: draw so many, not 60000")
+    about = "scale to this side or WIDTHxHEIGHT; default: digits as they are, pictures to 28"
+    add("--image_size", type=size, help=about)
+    about = "default: digits grey, pictures rgb"
+    add("--color", choices=("grey", "rgb"), help=about)
+    about = "turn, shift, shear, zoom and mirror; default: digits off, pictures on"
+    add("--augment", choices=("on", "off"), help=about)
+    add("--architecture", choices=("mlp", "dcgan"), default="mlp", help="of both players")
+    about = "filters of a DCGAN on its largest pictures"
+    add("--filters", type=positive_int, default=64, help=about)
+    add("--latent", type=positive_int, default=100, help="numbers that a picture is made of")
+    add(
+        "--loss",
+        choices=("non-saturating", "minimax"),
+        default="non-saturating",
+        help="of the generator",
+    )
+    about = "train the generator's smallest layer first, then lay larger ones over it: all, and "
+    about += "train all that is there, or newest, and train the newest alone"
+    add("--grow", choices=("all", "newest"), nargs="?", const="all", help=about)
+    add("--learning_rate", type=positive_float, default=2e-4, help="of Adam, both players")
+    add("--beta1", type=fraction, default=0.5, help="of Adam, both players")
+    add("--seed", type=seed, default=42, help="of everything that is random")
+    about = "seconds between saves of the state, from which a killed run goes on"
+    add("--checkpoint_interval", type=non_negative_float, default=60.0, help=about)
+    add("--results_dir", type=path, default=RESULTS, help="folder of all runs")
+    add("--resume", metavar="RUN", help="go on with a run: latest, its name or a path")
+    add("--preset", choices=("quick",), help="a small setting that ends within minutes")
+    return parser
+
+
+def parse_training(argv: Sequence[str], kind: type[Parser] = Parser) -> argparse.Namespace:
+    """Parses the command line of `train.py`.
+
+    Args:
+        argv: the words after the script's name.
+        kind: of parser.
+
+    Returns:
+        The flags by name; `resume` is the folder of the run to go on with, or None.
+
+    Raises:
+        UserError: no such run to go on with.
+    """
+    parser = training_parser(kind)
+    given = parser.parse_args(argv)
+    resumed = None if given.resume is None else find_run(given.results_dir, given.resume)
+
+    def saved(_: str) -> dict:
+        return run_flags(resumed)
+
+    presets = {"quick": PRESETS[given.architecture]}
+    may_change = MAY_CHANGE
+    if resumed is not None and saved("").get("grow"):
+        # When the generator grows follows from the number of epochs.
+        may_change = tuple(name for name in MAY_CHANGE if name != "epochs")
+    flags = resolve(parser, argv, presets, saved, may_change, OF_CALL)
+    if flags.dataset is not None and flags.dataset not in ("mnist", "digits"):
+        flags.dataset = os.path.abspath(flags.dataset)
+    flags.resume = resumed
+    return flags
+
+
+def run_flags(run: Path) -> dict[str, object]:
+    """The flags that a run was trained with.
+
+    Raises:
+        UserError: it is no run of `train.py`.
+    """
+    settings = read_settings(run)
+    if settings.get("script") != "train.py" or not isinstance(settings.get("flags"), dict):
+        raise UserError(f"{run} is no run of reproductions/keras_gan/train.py")
+    return settings["flags"]
+
+
+def own_flags(flags: argparse.Namespace) -> dict[str, object]:
+    """The flags that make a run what it is, for `run.json`."""
+    not_own = (*OF_CALL, "preset")
+    return {name: value for name, value in vars(flags).items() if name not in not_own}
+
+
+def _add_run(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--run", default="latest", help="a training run: latest, its name or a path")
+    add("--results_dir", type=path, default=RESULTS, help="folder of all runs")
+    add("--seed", type=seed, default=42, help="of the latents")
+
+
+def parse_generation(argv: Sequence[str], kind: type[Parser] = Parser) -> argparse.Namespace:
+    """Parses the command line of `generate.py`; the run is looked for later.
+
+    Args:
+        argv: the words after the script's name.
+        kind: of parser.
+    """
+    parser = kind("generate.py", "Make pictures with a trained GAN.", "_")
+    add = parser.add_argument
+    add("--sample_size", type=positive_int, default=100, help="how many pictures")
+    about = "also so many walks from one latent point to another"
+    add("--interpolate", type=non_negative_int, default=0, metavar="N", help=about)
+    add("--steps", type=at_least_two, default=10, help="pictures of a walk")
+    add("--output_dir", type=path, help="for the pictures; default: generated, in the run's folder")
+    _add_run(parser)
+    return parser.parse_args(argv)
+
+
+def at_least_two(text: str) -> int:
+    """A flag's type: a whole number, 2 or more."""
+    value = positive_int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"must be 2 or more, got {text}")
+    return value
+
+
+def parse_preparation(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `prep.py`."""
+    parser = Parser("prep.py", "Scale all pictures of a folder, stretching them.", "_")
+    add = parser.add_argument
+    add("src", type=path, help="folder of pictures, flat or with a subfolder for each class")
+    add("dst", type=path, help="folder for the scaled ones")
+    add("--image_size", type=size, default="128x128", help="a side or WIDTHxHEIGHT")
+    return parser.parse_args(argv)
+
+
+def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `evaluate.py`; the run is looked for later."""
+    about = "Ask a classifier, trained on the same data, about generated pictures."
+    parser = Parser("evaluate.py", about, "_")
+    add = parser.add_argument
+    add("--samples", type=positive_int, default=1000, help="how many to generate")
+    add("--confidence", type=fraction, default=0.9, help="from which on a picture counts")
+    _add_run(parser)
+    return parser.parse_args(argv)

@@ -1,0 +1,135 @@
+"""Pictures as arrays: reading folders of them, and laying them out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from common.errors import UserError, warn
+from common.images import read_picture
+
+#: The endings that count as pictures.
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+#: What a grid is enlarged to, roughly: pixels.
+_VISIBLE = 280
+
+
+def picture_paths(folder: str | Path) -> list[tuple[Path, str]]:
+    """Lists the pictures of a folder and of its subfolders, one for each class.
+
+    Returns:
+        Paths, sorted, and the name of the subfolder of each, empty in the folder itself. What is
+        hidden is left out.
+
+    Raises:
+        UserError: the folder cannot be read, or holds no picture.
+    """
+    folder = Path(folder)
+    try:
+        entries = _entries(folder)
+        found = [(path, "") for path in entries if _is_picture(path)]
+        for subfolder in entries:
+            if subfolder.is_dir():
+                inside = _entries(subfolder)
+                found += [(path, subfolder.name) for path in inside if _is_picture(path)]
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from None
+    if not found:
+        raise UserError(f"no pictures in the folder {folder}: no {', '.join(SUFFIXES)} files")
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def read_scaled(path: Path, height: int, width: int, color: str = "rgb") -> np.ndarray:
+    """Reads a picture and stretches it.
+
+    Returns:
+        uint8, (height, width, 1) if `color` is `grey`, else (height, width, 3).
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    return scaled(read_picture(path).convert("L" if color == "grey" else "RGB"), height, width)
+
+
+def scaled(picture: Image.Image, height: int, width: int) -> np.ndarray:
+    """Stretches a grey or RGB picture; uint8, (height, width, channels)."""
+    # Bilinear, over as many pixels as become one.
+    pixels = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+    return pixels.reshape(height, width, -1)
+
+
+def read_all(
+    paths: Sequence[Path], height: int, width: int, color: str = "rgb"
+) -> tuple[np.ndarray, list[int]]:
+    """Reads pictures; those that cannot be read are left out, with one line of warning.
+
+    Returns:
+        uint8, (pictures, height, width, channels), and the numbers of those that were read.
+
+    Raises:
+        UserError: none can be read.
+    """
+    pictures, numbers, first = [], [], None
+    for number, path in enumerate(paths):
+        try:
+            pictures.append(read_scaled(path, height, width, color))
+            numbers.append(number)
+        except UserError as error:
+            first = first or error
+    if not pictures:
+        raise UserError(f"none of the {len(paths)} pictures can be read; the first: {first}")
+    if first:
+        left_out = len(paths) - len(pictures)
+        warn(f"{left_out} of {len(paths)} pictures cannot be read, and are left out: {first}")
+    return np.stack(pictures), numbers
+
+
+def as_bytes(pictures: np.ndarray) -> np.ndarray:
+    """From -1..1 to 0..255, rounded; the inverse of what training does.
+
+    Args:
+        pictures: floats, (pictures, height, width, 1 or 3).
+    """
+    return np.clip((pictures + 1) * 127.5, 0, 255).round().astype(np.uint8)
+
+
+def as_rgb(pictures: np.ndarray) -> np.ndarray:
+    """Grey pictures as RGB; RGB pictures as they are; (..., 1 or 3) to (..., 3)."""
+    return np.broadcast_to(pictures, (*pictures.shape[:-1], 3))
+
+
+def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Lays pictures out in rows, small ones enlarged.
+
+    Args:
+        pictures: uint8, (pictures, height, width, 1 or 3).
+        columns: of each row; a last row that is not full is filled up with grey.
+
+    Returns:
+        uint8, (height, width, 3).
+    """
+    count, height, width, _ = pictures.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * columns, height + 2, width + 2, 3), 128, np.uint8)
+    sheet[:count, 1:-1, 1:-1] = as_rgb(pictures)
+    sheet = sheet.reshape(rows, columns, height + 2, width + 2, 3).transpose(0, 2, 1, 3, 4)
+    sheet = sheet.reshape(rows * (height + 2), columns * (width + 2), 3)
+    times = max(1, _VISIBLE // min(sheet.shape[:2]))
+    return np.ascontiguousarray(sheet.repeat(times, axis=0).repeat(times, axis=1))
+
+
+def titled(picture: np.ndarray, title: str) -> np.ndarray:
+    """Writes a line above a picture; both uint8, (height, width, 3)."""
+    head = Image.new("RGB", (picture.shape[1], 16), "white")
+    ImageDraw.Draw(head).text((1, 2), title, fill="black")
+    return np.concatenate([np.asarray(head), picture])

@@ -1,0 +1,121 @@
+"""Making pictures with a trained generator."""
+
+import argparse
+import itertools
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from common.errors import UserError
+from common.images import save_gif, save_picture
+from common.runs import STATE, load_state, read_settings
+from common.state import restore
+from reproductions.keras_gan.networks import generators
+from reproductions.keras_gan.options import run_flags
+from reproductions.keras_gan.pictures import as_bytes, as_rgb, grid
+from reproductions.keras_gan.runs import find_run
+
+#: Pictures made at a time.
+_BATCH = 100
+
+#: Columns of the grid of all pictures.
+_COLUMNS = 10
+
+
+def latent_points(count: int, latent: int, seed: int) -> np.ndarray:
+    """Draws latents from N(0, 1); float32, (count, latent). More points begin with the same."""
+    return np.random.default_rng(seed).standard_normal((count, latent), np.float32)
+
+
+def make(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
+    """Makes pictures, by the running statistics of batch normalisation.
+
+    Args:
+        generator: a model.
+        latents: (pictures, latent).
+
+    Returns:
+        uint8, (pictures, height, width, channels).
+    """
+    parts = [latents[i : i + _BATCH] for i in range(0, len(latents), _BATCH)]
+    return np.concatenate([as_bytes(np.asarray(generator(part, training=False))) for part in parts])
+
+
+def walk(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
+    """Goes from one latent point to another, on an arc.
+
+    The points of a straight line would be shorter than those that the generator was trained on.
+
+    Args:
+        start: (latent,).
+        end: (latent,).
+        steps: points, both ends included.
+
+    Returns:
+        float32, (steps, latent).
+    """
+    cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    t = np.linspace(0, 1, steps)[:, None]
+    if np.sin(angle) < 1e-6:
+        return (start + t * (end - start)).astype(np.float32)
+    arc = np.sin((1 - t) * angle) * start + np.sin(t * angle) * end
+    return (arc / np.sin(angle)).astype(np.float32)
+
+
+def load_generator(run: Path) -> keras.Model:
+    """Builds a run's generator as its flags say, and gives it its trained weights.
+
+    Raises:
+        UserError: the run has none yet, or a file of it is damaged.
+    """
+    flags, shape = run_flags(run), read_settings(run).get("shape")
+    state = load_state(run)
+    if state is None:
+        raise UserError(f"{run} has not been trained yet: train.py --resume {run.name} goes on")
+    try:
+        sides = tuple(map(int, shape))
+        if len(sides) != 3 or not 0 < max(sides) < 10_000 or sides[2] not in (1, 3):
+            raise ValueError("it tells of no pictures")
+        numbers = int(flags["latent"]), int(flags["filters"])
+        models = generators(str(flags["architecture"]), sides, *numbers, flags["grow"] is not None)
+        model = models[int(state["stage"])]
+        restore({"generator": models[-1].variables}, state)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{run} is damaged: {STATE} does not fit run.json: {error}") from None
+    return model
+
+
+def generate(flags: argparse.Namespace) -> np.ndarray:
+    """Makes pictures, one by one, as a grid, and as walks through latent space.
+
+    Args:
+        flags: of `generate.py`.
+
+    Returns:
+        The pictures, uint8, (pictures, height, width, channels).
+
+    Raises:
+        UserError: nothing has been trained, or a file cannot be read or written.
+    """
+    run = find_run(flags.results_dir, flags.run)
+    model = load_generator(run)
+    folder = Path(flags.output_dir) if flags.output_dir else run / "generated"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    latent = model.input_shape[1]
+    points = latent_points(max(flags.sample_size, flags.interpolate + 1), latent, flags.seed)
+    pictures = make(model, points[: flags.sample_size])
+    for number, picture in enumerate(as_rgb(pictures), 1):
+        save_picture(picture, folder / f"sample_{number:04d}.png")
+    save_picture(grid(pictures, min(_COLUMNS, len(pictures))), folder / "grid.png")
+    if flags.interpolate:
+        pairs = itertools.pairwise(points[: flags.interpolate + 1])
+        walks = make(model, np.concatenate([walk(*pair, flags.steps) for pair in pairs]))
+        save_picture(grid(walks, flags.steps), folder / "interpolation.png")
+        save_gif([grid(each[None], 1) for each in walks], folder / "interpolation.gif")
+    print(f"{len(pictures)} pictures by {run}: {folder / 'grid.png'}")
+    return pictures

@@ -1,0 +1,188 @@
+"""A training run, from flags to a trained generator."""
+
+import argparse
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.errors import UserError, warn
+from common.interrupts import interrupts_held
+from common.runs import STATE, check_writable, load_state
+from common.state import arrays_of, restore
+from reproductions.keras_gan.algorithm import Algorithm1
+from reproductions.keras_gan.augmentation import augmentation
+from reproductions.keras_gan.data import Data, is_folder, load_data
+from reproductions.keras_gan.networks import discriminator, generators
+from reproductions.keras_gan.pictures import grid
+from reproductions.keras_gan.report import Report
+from reproductions.keras_gan.run_folder import RunFolder
+from reproductions.keras_gan.sampling import latent_points, make
+from reproductions.keras_gan.training import Training
+
+#: Iterations of a compiled call: between two rows of the table.
+BLOCK = 20
+
+#: Rows and columns of a grid of samples.
+_GRID = 5
+
+
+def train(flags: argparse.Namespace) -> Path:
+    """Trains a GAN.
+
+    Args:
+        flags: of `train.py`.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        UserError: the data cannot be had, does not fit the flags, or is not that of the run to go
+            on with; a file cannot be written; or a loss ceases to be a number.
+    """
+    check_writable(flags.results_dir if flags.resume is None else flags.resume)
+    flags.dataset, data = load_data(flags.dataset, flags.images, flags.image_size, flags.color)
+    if flags.batch_size > len(data.images):
+        raise UserError(
+            f"--batch_size {flags.batch_size} is more than the data: "
+            f"{len(data.images)} pictures in {flags.dataset}"
+        )
+    return _Run(flags, data).train()
+
+
+class _Run:
+    def __init__(self, flags: argparse.Namespace, data: Data):
+        self._flags, self._data = flags, data
+        keras.utils.set_random_seed(flags.seed)
+        shape = data.images.shape[1:]
+        built = (flags.architecture, shape)
+        self._generators = generators(*built, flags.latent, flags.filters, flags.grow is not None)
+        self._algorithm = Algorithm1(
+            self._generators,
+            discriminator(*built, flags.filters),
+            flags.loss,
+            flags.learning_rate,
+            flags.beta1,
+            flags.grow != "newest",
+        )
+        own = is_folder(flags.dataset) if flags.augment is None else flags.augment == "on"
+        self._augmentation = augmentation(flags.seed) if own else None
+        self._training = Training(
+            self._algorithm,
+            data.images,
+            flags.batch_size,
+            flags.k,
+            flags.latent,
+            flags.seed,
+            self._augmentation,
+            fuse=flags.architecture == "mlp",
+        )
+        self._length = self._training.epoch_length
+        self._total = flags.epochs * self._length
+        self._done = 0
+
+    def train(self) -> Path:
+        flags, data = self._flags, self._data
+        self._restore()
+        facts = {"data": data.digest, "shape": list(data.images.shape[1:])}
+        self._folder = RunFolder(flags, data.name, facts)
+        sizes = " x ".join(map(str, data.images.shape[1:]))
+        print(f"{len(data.images)} pictures, {sizes}, of {flags.dataset}")
+        print(f"the run is in {self._folder.path}", flush=True)
+        self._report = Report(self._folder.path, self._total, self._done, self._length)
+        if self._done == 0:
+            self._show(0)
+        try:
+            with interrupts_held() as interrupted:
+                for _ in self._blocks():
+                    if self._folder.due():
+                        self._save()
+                    if interrupted():
+                        print("interrupted; --resume latest goes on")
+                        break
+        finally:
+            self._report.close()
+        self._save()
+        self._folder.generator(self._generators[self._stage(self._done - 1)])
+        self._folder.progress()
+        print(f"after {self._done / self._length:.3g} epochs; generate.py makes pictures")
+        return self._folder.path
+
+    def _blocks(self) -> Iterator[None]:
+        """Trains on; yields after every block."""
+        while self._done < self._total:
+            stage = self._stage(self._done)
+            end = min(
+                self._done + BLOCK,
+                (self._done // self._length + 1) * self._length,
+                self._begin_of(stage + 1),
+            )
+            count = end - self._done
+            try:
+                values = self._training.block(stage, self._done, count)
+            except tf.errors.ResourceExhaustedError:
+                raise UserError("not enough memory; try a smaller --batch_size") from None
+            self._done = end
+            if not all(map(math.isfinite, values)):
+                raise UserError(
+                    f"a loss is not a number after iteration {end}; try a smaller --learning_rate "
+                    "in a new run"
+                )
+            self._report.block(end, count, values)
+            epoch, rest = divmod(end, self._length)
+            if rest == 0 and (epoch % self._flags.save_interval == 0 or end == self._total):
+                self._show(epoch)
+            yield
+
+    def _begin_of(self, stage: int) -> int:
+        """The first iteration of a stage of growth: all take equally long."""
+        return self._total * stage // len(self._generators)
+
+    def _stage(self, iteration: int) -> int:
+        """The stage of growth of an iteration."""
+        stage = len(self._generators) - 1
+        while self._begin_of(stage) > max(iteration, 0):
+            stage -= 1
+        return stage
+
+    def _show(self, epoch: int) -> None:
+        """Saves a grid of samples."""
+        model = self._generators[self._stage(self._done - 1)]
+        points = latent_points(_GRID**2, self._flags.latent, self._flags.seed)
+        sheet = grid(make(model, points), _GRID)
+        self._folder.samples(epoch, sheet)
+        self._report.pictures(self._done, sheet)
+
+    def _parts(self) -> dict[str, list]:
+        parts = self._algorithm.variables
+        if self._augmentation is not None:
+            parts["augmentation"] = self._augmentation.variables
+        return parts
+
+    def _save(self) -> None:
+        facts = {"iteration": self._done, "stage": self._stage(self._done - 1)}
+        self._folder.save({**arrays_of(self._parts()), **facts})
+
+    def _restore(self) -> None:
+        """Takes up what `--resume` names."""
+        if self._flags.resume is None or (state := load_state(self._flags.resume)) is None:
+            return
+        try:
+            restore(self._parts(), state)
+            self._done = _whole(state, "iteration")
+        except ValueError as error:
+            path = self._flags.resume / STATE
+            raise UserError(f"{path} is damaged, or of other flags: {error}") from None
+        if self._done >= self._total:
+            warn(f"{self._done // self._length} epochs are done; more --epochs go on")
+
+
+def _whole(state: Mapping[str, np.ndarray], name: str) -> int:
+    """A whole number of a state, 0 or more."""
+    array = state.get(name)
+    if array is None or array.shape or array.dtype.kind not in "iu" or array < 0:
+        raise ValueError(f"it has no {name}")
+    return int(array)
