@@ -21,12 +21,12 @@ def augmentation(seed: int) -> keras.Sequential:
         A model from pictures to pictures, (pictures, height, width, channels), any range of values.
     """
     fill = {"fill_mode": "nearest", "interpolation": "bilinear"}
-    shear = math.sin(math.radians(SHEAR))
+    shear = math.tan(math.radians(SHEAR))
     return keras.Sequential(
         [
             layers.RandomRotation(ROTATION / 360, seed=seed, **fill),
             layers.RandomTranslation(SHIFT, SHIFT, seed=seed + 1, **fill),
-            layers.RandomShear((-shear, shear), 0.0, seed=seed + 2, **fill),
+            layers.RandomShear(shear, 0.0, seed=seed + 2, **fill),
             layers.RandomZoom(ZOOM, ZOOM, seed=seed + 3, **fill),
             layers.RandomFlip("horizontal", seed=seed + 4),
         ],

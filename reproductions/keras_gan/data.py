@@ -78,7 +78,11 @@ def load_data(
 
 
 def _own(folder: Path, most: int | None, image_size: str | None, color: str) -> Data:
-    paths, names = zip(*picture_paths(folder)[:most], strict=True)
+    found = picture_paths(folder)
+    if most is not None and most < len(found):
+        # Of all classes.
+        found = [found[number * len(found) // most] for number in range(most)]
+    paths, names = zip(*found, strict=True)
     pictures, read = read_all(paths, *(sides(image_size) or _OWN_SIZE), color)
     names = [names[number] for number in read]
     classes = sorted(set(names))

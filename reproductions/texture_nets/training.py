@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.state import arrays_of, restore
 from reproductions.texture_nets.drawing import draw_noise
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.objective import Losses, Objective
@@ -97,8 +98,7 @@ class Training:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that changes, as arrays by name."""
-        arrays = {f"variable{i}": np.asarray(v) for i, v in enumerate(self._variables())}
-        return {"iteration": np.asarray(self.iterations), **arrays}
+        return {"iteration": np.asarray(self.iterations), **arrays_of(self._variables())}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Sets everything that changes.
@@ -106,15 +106,10 @@ class Training:
         Raises:
             ValueError: it is damaged, or the state of another run.
         """
-        for i, variable in enumerate(self._variables()):
-            array = state.get(f"variable{i}")
-            if array is None or array.shape != tuple(variable.shape):
-                raise ValueError("it is of another generator")
-            if array.dtype.kind not in "fi" or not np.isfinite(array).all():
-                raise ValueError("it holds values that are not numbers")
-            variable.assign(array)
+        restore(self._variables(), state)
         if not np.array_equal(state.get("iteration"), self.iterations):
             raise ValueError("its iteration is not Adam's")
 
-    def _variables(self) -> list:
-        return [*self._generator.variables, *self._adam.variables, *self.averages]
+    def _variables(self) -> dict[str, list]:
+        variables = [*self._generator.variables, *self._adam.variables, *self.averages]
+        return {"variable": variables}
