@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+#: Of float32.
+_LARGEST = np.finfo(np.float32).max
+
 
 def arrays_of(parts: Mapping[str, Sequence]) -> dict[str, np.ndarray]:
     """The values of variables, by the name of their part and their number in it.
@@ -32,4 +35,6 @@ def restore(parts: Mapping[str, Sequence], arrays: Mapping[str, np.ndarray]) -> 
                 raise ValueError(f"it is of another {part}")
             if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
                 raise ValueError("it holds values that are not numbers")
+            if array.dtype.kind == "f" and np.abs(array).max(initial=0) > _LARGEST:
+                raise ValueError("it holds values that are too large")
             variable.assign(array)

@@ -47,8 +47,11 @@ class Table:
             UserError: the file cannot be written.
         """
         self.rows.append(tuple(row))
+        rest = (_line(row) + "\n").encode()
         try:
-            self._file.write((_line(row) + "\n").encode())
+            # On a disk that is nearly full it may take a part only.
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise UserError(f"cannot write {self._path}: {error.strerror}") from None
 
@@ -70,7 +73,8 @@ def read_table(path: str | os.PathLike, columns: int) -> list[Row]:
     """
     path, rows = Path(path), []
     if path.is_file():
-        for line in path.read_text(errors="replace").splitlines()[1:]:
+        # What comes after the last line's end was being written when something broke.
+        for line in path.read_text(errors="replace").split("\n")[1:-1]:
             first, *others = line.split(",")
             try:
                 row = (int(first), *map(float, others))

@@ -16,6 +16,9 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 #: No file of digits is larger, unpacked: MNIST's largest has 47 million bytes.
 _LARGEST = 2**31
 
+#: Nor has it more dimensions, which is what NumPy can have.
+_MOST_AXES = 32
+
 
 def read_idx(path: str | Path) -> np.ndarray:
     """Reads an IDX file, plain or compressed by gzip.
@@ -36,26 +39,36 @@ def read_idx(path: str | Path) -> np.ndarray:
             start = file.read(4)
             if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES:
                 raise UserError(f"{path} is no IDX file")
+            if start[3] > _MOST_AXES:
+                raise UserError(f"{path} is damaged: it claims {start[3]} dimensions")
             dtype = np.dtype(_TYPES[start[2]])
-            shape = np.frombuffer(file.read(4 * start[3]), ">u4").astype(object)
+            shape = np.frombuffer(file.read(4 * start[3]), ">u4").tolist()
             size = math.prod(shape) * dtype.itemsize
             if len(shape) < start[3] or not 0 < size <= _LARGEST:
                 raise UserError(f"{path} is damaged: it claims the shape {tuple(shape)}")
-            data = file.read(size + 1)
+            data = _read(file, size + 1)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cannot read {path}: {reason}") from None
     if len(data) != size:
         what = "cut short" if len(data) < size else "too long"
         raise UserError(f"{path} is {what}: its header tells of {size} bytes")
-    return np.frombuffer(data, dtype).reshape(shape.tolist()).astype(dtype.newbyteorder("="))
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _read(file, most: int) -> bytearray:
+    """Reads as many bytes, or those that there are; takes no memory for what is only claimed."""
+    data = bytearray()
+    while len(data) < most and (part := file.read(min(2**20, most - len(data)))):
+        data += part
+    return data
 
 
 def write_idx(array: np.ndarray, path: str | Path) -> None:
     """Writes bytes as an IDX file, compressed if its name ends in `.gz`, whole or not at all.
 
     Args:
-        array: uint8, of any shape.
+        array: uint8, of any shape, not empty.
         path: the file.
 
     Raises:

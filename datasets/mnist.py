@@ -29,7 +29,7 @@ def download_mnist() -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:
         # Keras raises a plain Exception where there is no network; NumPy nearly anything on a
         # damaged file.
-        reason = str(error).split("\n")[0]
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise UserError(f"MNIST cannot be had: {reason}") from None
     return images, labels
 
@@ -56,13 +56,18 @@ def read_mnist(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
     """
     path = Path(path)
     if path.is_dir():
+        files = _files(path)
+        if not files:
+            raise UserError(f"no *{_IMAGES} file in {path}")
         # "train" comes after "t10k".
-        path = _files(path)[-1]
+        path = files[-1]
     images = read_idx(path)
     if images.dtype != np.uint8 or images.ndim != 3:
         raise UserError(f"{path} holds no pictures: {images.dtype}, shape {images.shape}")
     beside = path.with_name(path.name.replace(_IMAGES, _LABELS))
-    if beside == path or not beside.exists():
+    other = beside.with_suffix("") if beside.suffix == ".gz" else Path(f"{beside}.gz")
+    beside = next((file for file in (beside, other) if file != path and file.exists()), None)
+    if beside is None:
         return images, None
     labels = read_idx(beside)
     if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:

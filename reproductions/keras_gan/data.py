@@ -63,15 +63,20 @@ def load_data(
         UserError: there are none, or only one.
     """
     if dataset is None:
+        dataset = "mnist"
         try:
-            return load_data("mnist", images, image_size, color)
+            read = download_mnist()
         except UserError as error:
             warn(f"{error}; learning from digits that are drawn here: --dataset digits")
             dataset = "digits"
-    if is_folder(dataset):
+            read = draw_digits(images or DRAWN, _DRAWING_SEED)
+        data = _prepared(dataset, *read, images, image_size, color or "grey")
+    elif is_folder(dataset):
         data = _own(Path(dataset), images, image_size, color or "rgb")
     else:
-        data = _digits(dataset, images, image_size, color or "grey")
+        read = _digits(dataset, images)
+        name = "mnist" if Path(dataset).is_dir() else Path(dataset).name.split("-")[0]
+        data = _prepared(name, *read, images, image_size, color or "grey")
     if len(data.images) < 2:
         raise UserError(f"{dataset} has one picture only; a GAN needs two, better hundreds")
     return dataset, data
@@ -90,24 +95,35 @@ def _own(folder: Path, most: int | None, image_size: str | None, color: str) -> 
     return Data(folder.name, pictures, labels if len(classes) > 1 else None, classes)
 
 
-def _digits(dataset: str, most: int | None, image_size: str | None, color: str) -> Data:
-    name = dataset
+def _digits(dataset: str, most: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pictures, uint8, (pictures, height, width), and labels if there are any."""
     if dataset == "digits":
-        pictures, labels = draw_digits(most or DRAWN, _DRAWING_SEED)
-    elif dataset == "mnist":
-        pictures, labels = download_mnist()
-    elif not Path(dataset).exists():
+        return draw_digits(most or DRAWN, _DRAWING_SEED)
+    if dataset == "mnist":
+        return download_mnist()
+    if not Path(dataset).exists():
         raise UserError(f"no dataset {dataset}: there are mnist, digits, and folders of pictures")
-    elif is_idx(dataset):
-        pictures, labels = read_mnist(dataset)
-        name = Path(dataset).name.split("-")[0] if Path(dataset).is_file() else "mnist"
-    else:
-        raise UserError(f"{dataset} is neither a folder of pictures nor a file of MNIST's")
+    if is_idx(dataset):
+        return read_mnist(dataset)
+    raise UserError(f"{dataset} is neither a folder of pictures nor a file of MNIST's")
+
+
+def _prepared(
+    name: str,
+    pictures: np.ndarray,
+    labels: np.ndarray | None,
+    most: int | None,
+    image_size: str | None,
+    color: str,
+) -> Data:
     pictures = pictures[:most]
     if image_size is not None and sides(image_size) != pictures.shape[1:]:
         pictures = np.stack([scaled(Image.fromarray(p), *sides(image_size)) for p in pictures])
     pictures = pictures.reshape(*pictures.shape[:3], 1)
     if color == "rgb":
         pictures = pictures.repeat(3, axis=3)
-    labels = None if labels is None else labels[:most].astype(int)
-    return Data(name, pictures, labels, [str(digit) for digit in range(10)])
+    if labels is None:
+        return Data(name, pictures, None, [])
+    # More than ten of letters.
+    classes = [str(label) for label in range(max(10, int(labels.max()) + 1))]
+    return Data(name, pictures, labels[:most].astype(int), classes)

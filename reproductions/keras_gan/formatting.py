@@ -29,16 +29,18 @@ def r_format(src: str | Path, dst: str | Path, height: int = 128, width: int = 1
     """
     src, dst = Path(src), Path(dst)
     found = picture_paths(src)
-    if dst.exists() and dst.samefile(src):
+    targets = _targets(found, dst)
+    sources = {path.resolve() for path, _ in found}
+    if any(target.resolve() in sources for target in targets):
         raise UserError(f"{dst} holds the pictures themselves; the scaled ones would replace them")
     pictures, read = read_all([path for path, _ in found], height, width)
     for picture, number in zip(pictures, read, strict=True):
-        path, subfolder = found[number]
+        folder = targets[number].parent
         try:
-            (dst / subfolder).mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"cannot make the folder {dst / subfolder}: {error.strerror}") from None
-        save_picture(picture, dst / subfolder / _name(path))
+            raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+        save_picture(picture, targets[number])
     return pictures.transpose(0, 3, 1, 2)
 
 
@@ -56,6 +58,20 @@ def prepare(flags: argparse.Namespace) -> None:
     print(f"{count} pictures, {width}x{height}, in {flags.dst}")
 
 
-def _name(path: Path) -> str:
-    keeps = path.suffix.lower() in (".jpg", ".jpeg", ".png")
-    return path.name if keeps else f"{path.name}.png"
+def _targets(found: list[tuple[Path, str]], dst: Path) -> list[Path]:
+    """Where each picture goes; no two to the same place."""
+    places = [dst / subfolder / path.name for path, subfolder in found]
+    taken = {place for place in places if _keeps_name(place)}
+    targets = []
+    for place in places:
+        target = place
+        if not _keeps_name(place):
+            while not _keeps_name(target) or target in taken:
+                target = target.with_name(f"{target.name}.png")
+            taken.add(target)
+        targets.append(target)
+    return targets
+
+
+def _keeps_name(path: Path) -> bool:
+    return path.suffix.lower() in (".jpg", ".jpeg", ".png")

@@ -41,6 +41,8 @@ class Training:
     ):
         self._algorithm, self._images = algorithm, tf.constant(images)
         self._batch_size, self._k, self._latent, self._seed = batch_size, k, latent, seed
+        # TensorFlow's seeds are signed.
+        self._latents_seed = int(np.uint32(seed).view(np.int32))
         self._augmentation = augmentation
         self.epoch_length = math.ceil(len(images) // batch_size / k)
         self._order = tf.Variable(tf.zeros(self.epoch_length * k * batch_size, tf.int32))
@@ -75,7 +77,7 @@ class Training:
         def iteration(number, sums):
             reals = self._reals(done + number)
             shape = (self._k + 1, self._batch_size, self._latent)
-            latents = normal(shape, tf.stack([self._seed, first + number]))
+            latents = normal(shape, tf.stack([self._latents_seed, first + number]))
             values = self._iterate(stage, reals, latents)
             return number + 1, Values(*map(tf.add, sums, values))
 
