@@ -1,6 +1,7 @@
 """Measuring a run: what a classifier says of its pictures."""
 
 import argparse
+import csv
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from common.files import written_whole
 from common.images import save_picture
 from reproductions.keras_gan.classifier import train_judge
 from reproductions.keras_gan.data import load_data
-from reproductions.keras_gan.options import run_flags
+from reproductions.keras_gan.options import trained_flags
 from reproductions.keras_gan.pictures import grid
 from reproductions.keras_gan.runs import find_run
 from reproductions.keras_gan.sampling import latent_points, load_generator, make
@@ -39,11 +40,10 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
     """
     run = find_run(flags.results_dir, flags.run)
     model = load_generator(run)
-    of_run = run_flags(run)
-    names = ("dataset", "images", "image_size", "color")
-    _, data = load_data(*(of_run[name] for name in names))
+    of_run = trained_flags(run)
+    _, data = load_data(of_run.dataset, of_run.images, of_run.image_size, of_run.color)
     if data.labels is None:
-        raise UserError(f"{of_run['dataset']} has no classes: no labels, or no subfolders")
+        raise UserError(f"{of_run.dataset} has no classes: no labels, or no subfolders")
     count = len(data.classes)
     judge = train_judge(data.images, data.labels, count, flags.confidence)
     pictures = make(model, latent_points(flags.samples, model.input_shape[1], flags.seed))
@@ -51,10 +51,9 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
     chosen, confident = found.argmax(axis=1), found.max(axis=1) > flags.confidence
     every = np.bincount(chosen, minlength=count)
     sure = np.bincount(chosen[confident], minlength=count)
-    rows = zip(data.classes, every, sure, strict=True)
-    with written_whole(run / REPORT) as temporary:
-        lines = ["class,pictures,confident", *(f"{name},{a},{b}" for name, a, b in rows)]
-        temporary.write_text("\n".join(lines) + "\n")
+    rows = list(zip(data.classes, every.tolist(), sure.tolist(), strict=True))
+    with written_whole(run / REPORT) as temporary, open(temporary, "w", newline="") as file:
+        csv.writer(file).writerows([("class", "pictures", "confident"), *rows])
     save_picture(_sheet(pictures, chosen, count), run / SHEET)
     print(
         f"classifier: {judge.accuracy:.1%} of {judge.held_out} held-out pictures right, confidence "
@@ -65,7 +64,7 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
         f"with confidence above {flags.confidence:g}; {(sure > 0).sum()} of {count} classes "
         f"present; the most frequent {every.max() / flags.samples:.1%}"
     )
-    for name, number, of_these in zip(data.classes, every, sure, strict=True):
+    for name, number, of_these in rows:
         print(f"  {name}: {number}, {of_these} with confidence")
     return {
         "accuracy": judge.accuracy,

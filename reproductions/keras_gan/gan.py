@@ -1,15 +1,13 @@
 """The original's Python interface."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
-from common.errors import UserError
-from common.flags import Parser, as_arguments
+from common.flags import as_arguments
 from common.quiet import import_tensorflow
-from reproductions.keras_gan.options import parse_generation, parse_training
+from reproductions.keras_gan.options import Strict, parse_generation, parse_training
 
 
 class GAN:
@@ -44,7 +42,8 @@ class GAN:
         import_tensorflow()
         from reproductions.keras_gan.train_run import train
 
-        self._run = train(parsed)
+        # The folder that one is in may be another by the time of `generate`.
+        self._run = train(parsed).resolve()
         return self._run
 
     def generate(self, **flags) -> np.ndarray:
@@ -61,7 +60,7 @@ class GAN:
         """
         given = {name: self._flags[name] for name in ("results_dir", "seed") if name in self._flags}
         if self._run is not None:
-            given["run"] = str(self._run.resolve())
+            given["run"] = str(self._run)
         parsed = _parse(parse_generation, {**given, **flags})
         import_tensorflow()
         from reproductions.keras_gan.sampling import generate
@@ -69,14 +68,5 @@ class GAN:
         return generate(parsed)
 
 
-class _Parser(Parser):
-    """Tells of a wrong flag by an exception instead of ending Python."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{self.context}{message}")
-
-
 def _parse(parse: Callable, flags: dict[str, object]):
-    # A user writes grow=True.
-    words: Sequence[str] = as_arguments(flags, "_")
-    return parse(words, _Parser)
+    return parse(as_arguments(flags, "_"), Strict)

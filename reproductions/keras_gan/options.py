@@ -4,10 +4,12 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from common.errors import UserError
 from common.flags import (
     Parser,
+    as_arguments,
     fraction,
     non_negative_float,
     non_negative_int,
@@ -26,12 +28,16 @@ PRESETS = {
     "mlp": {**_QUICK, "epochs": 100, "save_interval": 5},
     "dcgan": {
         **_QUICK,
-        "epochs": 60,
-        "save_interval": 3,
+        "epochs": 80,
+        "save_interval": 4,
         "filters": 32,
+        "discriminator_filters": 16,
         "learning_rate": 1e-3,
     },
 }
+
+#: No side of a picture is longer, and no layer wider.
+MOST = 4096
 
 #: What may be given together with --resume.
 MAY_CHANGE = ("epochs", "save_interval", "checkpoint_interval")
@@ -59,11 +65,19 @@ def size(text: str) -> str:
         sides = [positive_int(side) for side in text.lower().split("x")]
     except argparse.ArgumentTypeError:
         sides = []
-    if len(sides) not in (1, 2) or min(sides) < 4:
+    if len(sides) not in (1, 2) or min(sides) < 4 or max(sides) > MOST:
         raise argparse.ArgumentTypeError(
-            f"must be a side or WIDTHxHEIGHT, 4 pixels at least, got {text!r}"
+            f"must be a side or WIDTHxHEIGHT, 4 to {MOST} pixels, got {text!r}"
         )
     return f"{sides[0]}x{sides[-1]}"
+
+
+def width(text: str) -> int:
+    """A flag's type: how many numbers or filters, from 1."""
+    value = positive_int(text)
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"must be {MOST} or less, got {text}")
+    return value
 
 
 def sides(text: str | None) -> tuple[int, int] | None:
@@ -72,6 +86,18 @@ def sides(text: str | None) -> tuple[int, int] | None:
         return None
     width, height = map(int, text.split("x"))
     return height, width
+
+
+class Strict(Parser):
+    """Tells of a wrong flag by an exception instead of ending Python."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tells what is wrong.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{self.context}{message}")
 
 
 def training_parser(kind: type[Parser] = Parser) -> Parser:
@@ -91,9 +117,11 @@ def training_parser(kind: type[Parser] = Parser) -> Parser:
     about = "turn, shift, shear, zoom and mirror; default: digits off, pictures on"
     add("--augment", choices=("on", "off"), help=about)
     add("--architecture", choices=("mlp", "dcgan"), default="mlp", help="of both players")
-    about = "filters of a DCGAN on its largest pictures"
-    add("--filters", type=positive_int, default=64, help=about)
-    add("--latent", type=positive_int, default=100, help="numbers that a picture is made of")
+    about = "of a DCGAN on its largest pictures; twice as many with every halving"
+    add("--filters", type=width, default=64, help=about)
+    about = "those of the discriminator; default: as many"
+    add("--discriminator_filters", type=width, help=about)
+    add("--latent", type=width, default=100, help="numbers that a picture is made of")
     add(
         "--loss",
         choices=("non-saturating", "minimax"),
@@ -156,6 +184,20 @@ def run_flags(run: Path) -> dict[str, object]:
     if settings.get("script") != "train.py" or not isinstance(settings.get("flags"), dict):
         raise UserError(f"{run} is no run of reproductions/keras_gan/train.py")
     return settings["flags"]
+
+
+def trained_flags(run: Path) -> argparse.Namespace:
+    """The flags that a run was trained with, checked as those of a command line are.
+
+    Raises:
+        UserError: it is no run of `train.py`, or the flags in its `run.json` are damaged.
+    """
+    parser, flags = training_parser(Strict), run_flags(run)
+    missing = set(own_flags(parser.parse_args([]))) - set(flags)
+    if missing:
+        raise UserError(f"{run} is damaged: its run.json tells nothing of {min(missing)}")
+    parser.context = f"{run} is damaged: "
+    return parser.parse_args(as_arguments(flags, parser.separator))
 
 
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:

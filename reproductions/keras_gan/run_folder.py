@@ -13,7 +13,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import written_whole
 from common.images import contact_sheet, read_picture, save_gif, save_picture
-from common.runs import new_folder, read_settings, save_state, versions, write_settings
+from common.runs import SETTINGS, new_folder, read_settings, save_state, versions, write_settings
 from reproductions.keras_gan.options import own_flags
 from reproductions.keras_gan.pictures import titled
 
@@ -55,7 +55,10 @@ class RunFolder:
                         f"{self.path} was trained on other pictures: its {fact} is "
                         f"{before.get(fact)}, here it is {value}"
                     )
-            settings = {**before, **settings, "resumed": [*before.get("resumed", []), command]}
+            resumed = before.get("resumed", [])
+            if not isinstance(resumed, list):
+                raise UserError(f"{self.path / SETTINGS} is damaged: resumed is {resumed!r}")
+            settings = {**before, **settings, "resumed": [*resumed, command]}
         write_settings(self.path, {**settings, **facts})
         try:
             (self.path / SAMPLES).mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from common.images import save_gif, save_picture
 from common.runs import STATE, load_state, read_settings
 from common.state import restore
 from reproductions.keras_gan.networks import generators
-from reproductions.keras_gan.options import run_flags
+from reproductions.keras_gan.options import MOST, trained_flags
 from reproductions.keras_gan.pictures import as_bytes, as_rgb, grid
 from reproductions.keras_gan.runs import find_run
 
@@ -70,21 +70,23 @@ def load_generator(run: Path) -> keras.Model:
     Raises:
         UserError: the run has none yet, or a file of it is damaged.
     """
-    flags, shape = run_flags(run), read_settings(run).get("shape")
+    flags, shape = trained_flags(run), read_settings(run).get("shape")
     state = load_state(run)
     if state is None:
         raise UserError(f"{run} has not been trained yet: train.py --resume {run.name} goes on")
     try:
-        sides = tuple(map(int, shape))
-        if len(sides) != 3 or not 0 < max(sides) < 10_000 or sides[2] not in (1, 3):
-            raise ValueError("it tells of no pictures")
-        numbers = int(flags["latent"]), int(flags["filters"])
-        models = generators(str(flags["architecture"]), sides, *numbers, flags["grow"] is not None)
-        model = models[int(state["stage"])]
+        height, width, channels = map(int, shape)
+        if not 0 < min(height, width) <= max(height, width) <= MOST or channels not in (1, 3):
+            raise ValueError(f"its shape is {shape}")
+        built = (flags.architecture, (height, width, channels), flags.latent, flags.filters)
+        models = generators(*built, flags.grow is not None)
+        stage = int(state["stage"])
+        if not 0 <= stage < len(models):
+            raise ValueError(f"its stage is {stage}")
         restore({"generator": models[-1].variables}, state)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{run} is damaged: {STATE} does not fit run.json: {error}") from None
-    return model
+    return models[stage]
 
 
 def generate(flags: argparse.Namespace) -> np.ndarray:

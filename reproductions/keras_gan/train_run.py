@@ -50,7 +50,12 @@ def train(flags: argparse.Namespace) -> Path:
             f"--batch_size {flags.batch_size} is more than the data: "
             f"{len(data.images)} pictures in {flags.dataset}"
         )
-    return _Run(flags, data).train()
+    try:
+        return _Run(flags, data).train()
+    except tf.errors.ResourceExhaustedError:
+        raise UserError(
+            "not enough memory; try a smaller --image_size, --filters or --batch_size"
+        ) from None
 
 
 class _Run:
@@ -62,7 +67,7 @@ class _Run:
         self._generators = generators(*built, flags.latent, flags.filters, flags.grow is not None)
         self._algorithm = Algorithm1(
             self._generators,
-            discriminator(*built, flags.filters),
+            discriminator(*built, flags.discriminator_filters or flags.filters),
             flags.loss,
             flags.learning_rate,
             flags.beta1,
@@ -121,10 +126,7 @@ class _Run:
                 self._begin_of(stage + 1),
             )
             count = end - self._done
-            try:
-                values = self._training.block(stage, self._done, count)
-            except tf.errors.ResourceExhaustedError:
-                raise UserError("not enough memory; try a smaller --batch_size") from None
+            values = self._training.block(stage, self._done, count)
             self._done = end
             if not all(map(math.isfinite, values)):
                 raise UserError(
