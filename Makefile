@@ -32,6 +32,7 @@ benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/iccv_introspective.py --memory
 	$(BIN)/python benchmarks/ppgn.py
 	$(BIN)/python benchmarks/texture_nets.py --both_paddings
+	$(BIN)/python benchmarks/keras_gan.py
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or later is needed')"

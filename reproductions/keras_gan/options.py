@@ -28,8 +28,8 @@ PRESETS = {
     "mlp": {**_QUICK, "epochs": 100, "save_interval": 5},
     "dcgan": {
         **_QUICK,
-        "epochs": 80,
-        "save_interval": 4,
+        "epochs": 110,
+        "save_interval": 5,
         "filters": 32,
         "discriminator_filters": 16,
         "learning_rate": 1e-3,
