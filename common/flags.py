@@ -14,6 +14,15 @@ from common.errors import UserError
 Presets = Mapping[str, Mapping[str, object]]
 
 
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that are none or that the help tells of in words."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.default is None or "default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse_flags.ArgumentParser):
     """Abseil's argument parser, with help that shows defaults and one-line errors.
 
@@ -27,7 +36,7 @@ class Parser(argparse_flags.ArgumentParser):
         super().__init__(
             prog=prog,
             description=description,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Formatter,
             # Abseil's own flags (logging and so on) are of no use to the scripts.
             inherited_absl_flags=None,
         )

@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+import shlex
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -55,6 +57,11 @@ def check_writable(folder: str | Path) -> None:
         raise UserError(f"cannot write to {folder}: {existing} is not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to {folder}: no permission in {existing}")
+
+
+def command_line() -> str:
+    """The command that this process was started with, as a shell takes it."""
+    return shlex.join(sys.argv)
 
 
 def versions() -> dict[str, str]:

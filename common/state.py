@@ -32,7 +32,7 @@ def restore(parts: Mapping[str, Sequence], arrays: Mapping[str, np.ndarray]) -> 
         for number, variable in enumerate(variables):
             array = arrays.get(f"{part}{number}")
             if array is None or array.shape != tuple(variable.shape):
-                raise ValueError(f"it is of another {part}")
+                raise ValueError(f"{part}{number} is missing, or of another shape")
             if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
                 raise ValueError("it holds values that are not numbers")
             if array.dtype.kind == "f" and np.abs(array).max(initial=0) > _LARGEST:

@@ -52,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0, or 1 if a file could not be written.
     """
     parser = argparse.ArgumentParser(description="Paints landscapes of three classes, 64x64.")
-    parser.add_argument("--images", type=positive_int, default=3000, help="default: %(default)s")
-    parser.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
-    about = "default: %(default)s"
+    parser.add_argument("--images", type=positive_int, default=3000, help="how many; 3000")
+    parser.add_argument("--seed", type=seed, default=0, help="of all that varies; 0")
+    about = "folder for them; %(default)s"
     parser.add_argument("--output_dir", type=Path, default=Path("results/landscapes"), help=about)
     flags = parser.parse_args(arguments)
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ def download_mnist() -> tuple[np.ndarray, np.ndarray]:
     import keras
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        # Keras' progress bar is for a terminal.
+        hidden = contextlib.redirect_stdout(io.StringIO())
+        with contextlib.nullcontext() if sys.stdout.isatty() else hidden:
             (images, labels), _ = keras.datasets.mnist.load_data()
     except Exception as error:
         # Keras raises a plain Exception where there is no network; NumPy nearly anything on a
@@ -77,6 +80,6 @@ def read_mnist(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if _IMAGES in path.name)
+        return sorted(p for p in folder.iterdir() if _IMAGES in p.name and p.is_file())
     except OSError:
         return []

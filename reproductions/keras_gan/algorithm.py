@@ -12,7 +12,7 @@ from reproductions.keras_gan.networks import stages
 
 
 class Values(NamedTuple):
-    """What an iteration measures, each a scalar.
+    """What an iteration measures: each a number, or a scalar tensor in compiled code.
 
     Attributes:
         discriminator: its loss at its last step.
@@ -36,7 +36,8 @@ class Algorithm1:
         loss: of the generator: `non-saturating` or `minimax`.
         learning_rate: of Adam.
         beta1: likewise.
-        train_all: while G grows, train its earlier layers, too.
+        train_all: while G grows, train its earlier layers, too. If not, what batch normalisation
+            in them keeps, means and variances, follows nevertheless.
     """
 
     def __init__(
@@ -57,9 +58,9 @@ class Algorithm1:
             optimizer.build(variables)
             return optimizer
 
-        self._discriminators_adam = adam(discriminator.trainable_variables)
-        # One for each stage: Adam corrects its first steps, and a stage's are not the first's.
-        self._generators_adams = [adam(variables) for variables in self._added]
+        self._adam_of_d = adam(discriminator.trainable_variables)
+        # Each stage of growth has its own: Adam's correction of its first steps begins with it.
+        self._adams_of_g = [adam(variables) for variables in self._added]
 
     def iterate(self, stage: int, reals, latents):
         """Makes an iteration.
@@ -89,7 +90,7 @@ class Algorithm1:
             fake = self._discriminator(fakes, training=True)
             loss = discriminator_loss(real, fake)
         gradients = tape.gradient(loss, [v.value for v in variables])
-        self._discriminators_adam.apply(gradients, variables)
+        self._adam_of_d.apply(gradients, variables)
         return loss, ops.mean(ops.sigmoid(real))
 
     def generator_step(self, stage: int, latents):
@@ -103,13 +104,13 @@ class Algorithm1:
             loss = self._loss(fake)
         gradients = tape.gradient(loss, groups)
         for number, gradient in zip(trained, gradients, strict=True):
-            self._generators_adams[number].apply(gradient, self._added[number])
+            self._adams_of_g[number].apply(gradient, self._added[number])
         return loss, ops.mean(ops.sigmoid(fake))
 
     @property
     def variables(self) -> dict[str, list]:
         """Everything that changes, by part."""
-        adams = [self._discriminators_adam, *self._generators_adams]
+        adams = [self._adam_of_d, *self._adams_of_g]
         return {
             "generator": self._generators[-1].variables,
             "discriminator": self._discriminator.variables,

@@ -11,7 +11,7 @@ from common.errors import UserError, warn
 from datasets.digits import draw_digits
 from datasets.mnist import download_mnist, is_idx, read_mnist
 from reproductions.keras_gan.options import sides
-from reproductions.keras_gan.pictures import picture_paths, read_all, scaled
+from reproductions.keras_gan.pictures import class_of, picture_paths, read_all, scaled
 
 #: Digits that are drawn, as many as MNIST's for training, and with which seed.
 DRAWN, _DRAWING_SEED = 60_000, 0
@@ -36,8 +36,13 @@ class Data(NamedTuple):
     classes: list[str]
 
     @property
+    def facts(self) -> dict[str, object]:
+        """What tells this set from others, for `run.json`: digest and shape of the pictures."""
+        return {"data": self.digest, "shape": list(self.images.shape[1:])}
+
+    @property
     def digest(self) -> str:
-        """Tells this set of pictures from others."""
+        """Tells these pictures from others; labels are not learned from."""
         head = f"{self.images.shape}".encode()
         return hashlib.sha256(head + self.images.tobytes()).hexdigest()[:16]
 
@@ -75,7 +80,7 @@ def load_data(
         data = _own(Path(dataset), images, image_size, color or "rgb")
     else:
         read = _digits(dataset, images)
-        name = "mnist" if Path(dataset).is_dir() else Path(dataset).name.split("-")[0]
+        name = Path(dataset).name.split("-")[0]
         data = _prepared(name, *read, images, image_size, color or "grey")
     if len(data.images) < 2:
         raise UserError(f"{dataset} has one picture only; a GAN needs two, better hundreds")
@@ -83,13 +88,12 @@ def load_data(
 
 
 def _own(folder: Path, most: int | None, image_size: str | None, color: str) -> Data:
-    found = picture_paths(folder)
-    if most is not None and most < len(found):
+    paths = picture_paths(folder)
+    if most is not None and most < len(paths):
         # Of all classes.
-        found = [found[number * len(found) // most] for number in range(most)]
-    paths, names = zip(*found, strict=True)
+        paths = [paths[number * len(paths) // most] for number in range(most)]
     pictures, read = read_all(paths, *(sides(image_size) or _OWN_SIZE), color)
-    names = [names[number] for number in read]
+    names = [class_of(paths[number], folder) for number in read]
     classes = sorted(set(names))
     labels = np.array([classes.index(name) for name in names])
     return Data(folder.name, pictures, labels if len(classes) > 1 else None, classes)

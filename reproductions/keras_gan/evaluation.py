@@ -2,6 +2,8 @@
 
 import argparse
 import csv
+import json
+from pathlib import Path
 
 import numpy as np
 
@@ -12,10 +14,11 @@ from reproductions.keras_gan.classifier import train_judge
 from reproductions.keras_gan.data import load_data
 from reproductions.keras_gan.options import trained_flags
 from reproductions.keras_gan.pictures import grid
+from reproductions.keras_gan.run_folder import check_facts
 from reproductions.keras_gan.runs import find_run
 from reproductions.keras_gan.sampling import latent_points, load_generator, make
 
-REPORT, SHEET = "evaluation.csv", "evaluation.png"
+REPORT, SUMMARY, SHEET = "evaluation.csv", "evaluation.json", "evaluation.png"
 
 #: Pictures of each class on the sheet.
 _COLUMNS = 12
@@ -24,8 +27,8 @@ _COLUMNS = 12
 def evaluate(flags: argparse.Namespace) -> dict[str, float]:
     """Trains a classifier on a run's data, and asks it about pictures by the run's generator.
 
-    Writes `evaluation.csv` (a row for each class) and `evaluation.png` (the first pictures of each
-    class, a row each) into the run's folder.
+    Writes into the run's folder `evaluation.csv` (a row for each class), `evaluation.json` (what is
+    returned) and `evaluation.png` (the first pictures of each class, a row each).
 
     Args:
         flags: of `evaluate.py`.
@@ -36,24 +39,36 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
         in the most frequent class.
 
     Raises:
-        UserError: nothing has been trained, its data has no classes, or a file cannot be written.
+        UserError: nothing has been trained, its data has no classes or is another by now, or a
+            file cannot be written.
     """
     run = find_run(flags.results_dir, flags.run)
     model = load_generator(run)
     of_run = trained_flags(run)
     _, data = load_data(of_run.dataset, of_run.images, of_run.image_size, of_run.color)
+    check_facts(run, data.facts)
     if data.labels is None:
         raise UserError(f"{of_run.dataset} has no classes: no labels, or no subfolders")
     count = len(data.classes)
+    print(f"training a classifier on {len(data.images)} pictures", flush=True)
     judge = train_judge(data.images, data.labels, count, flags.confidence)
     pictures = make(model, latent_points(flags.samples, model.input_shape[1], flags.seed))
-    found = judge.model.predict(pictures.astype(np.float32) / 127.5 - 1, verbose=0)
-    chosen, confident = found.argmax(axis=1), found.max(axis=1) > flags.confidence
+    says = judge.model.predict(pictures.astype(np.float32) / 127.5 - 1, verbose=0)
+    chosen, confident = says.argmax(axis=1), says.max(axis=1) > flags.confidence
     every = np.bincount(chosen, minlength=count)
     sure = np.bincount(chosen[confident], minlength=count)
     rows = list(zip(data.classes, every.tolist(), sure.tolist(), strict=True))
-    with written_whole(run / REPORT) as temporary, open(temporary, "w", newline="") as file:
+    with written_whole(run / REPORT) as temporary, _table(temporary) as file:
         csv.writer(file).writerows([("class", "pictures", "confident"), *rows])
+    found = {
+        "accuracy": judge.accuracy,
+        "sure": sure.sum() / flags.samples,
+        "present": int((sure > 0).sum()),
+        "most": every.max() / flags.samples,
+    }
+    about = {"samples": flags.samples, "seed": flags.seed, "confidence": flags.confidence}
+    with written_whole(run / SUMMARY) as temporary:
+        temporary.write_text(json.dumps({**found, **about}, indent=1) + "\n")
     save_picture(_sheet(pictures, chosen, count), run / SHEET)
     print(
         f"classifier: {judge.accuracy:.1%} of {judge.held_out} held-out pictures right, confidence "
@@ -66,12 +81,12 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
     )
     for name, number, of_these in rows:
         print(f"  {name}: {number}, {of_these} with confidence")
-    return {
-        "accuracy": judge.accuracy,
-        "sure": sure.sum() / flags.samples,
-        "present": int((sure > 0).sum()),
-        "most": every.max() / flags.samples,
-    }
+    return found
+
+
+def _table(path: Path):
+    # The names of classes come from the file system.
+    return open(path, "w", newline="", encoding="utf-8", errors="surrogateescape")
 
 
 def _sheet(pictures: np.ndarray, chosen: np.ndarray, classes: int) -> np.ndarray:

@@ -29,11 +29,11 @@ def r_format(src: str | Path, dst: str | Path, height: int = 128, width: int = 1
     """
     src, dst = Path(src), Path(dst)
     found = picture_paths(src)
-    targets = _targets(found, dst)
-    sources = {path.resolve() for path, _ in found}
+    targets = _targets([path.relative_to(src) for path in found], dst)
+    sources = {path.resolve() for path in found}
     if any(target.resolve() in sources for target in targets):
         raise UserError(f"{dst} holds the pictures themselves; the scaled ones would replace them")
-    pictures, read = read_all([path for path, _ in found], height, width)
+    pictures, read = read_all(found, height, width)
     for picture, number in zip(pictures, read, strict=True):
         folder = targets[number].parent
         try:
@@ -58,9 +58,9 @@ def prepare(flags: argparse.Namespace) -> None:
     print(f"{count} pictures, {width}x{height}, in {flags.dst}")
 
 
-def _targets(found: list[tuple[Path, str]], dst: Path) -> list[Path]:
+def _targets(names: list[Path], dst: Path) -> list[Path]:
     """Where each picture goes; no two to the same place."""
-    places = [dst / subfolder / path.name for path, subfolder in found]
+    places = [dst / name for name in names]
     taken = {place for place in places if _keeps_name(place)}
     targets = []
     for place in places:

@@ -19,11 +19,16 @@ class GAN:
     Args:
         **flags: of `train.py`, such as `dataset="digits"`, `architecture="dcgan"`, `grow=True`,
             `preset="quick"`, `results_dir="..."`.
+
+    Raises:
+        UserError: a flag is wrong.
     """
 
     def __init__(self, **flags):
         self._flags = flags
         self._run: Path | None = None
+        # What is wrong is told at once, though it is used later.
+        _parse(parse_training, {**flags, "resume": None})
 
     def train(self, **flags) -> Path:
         """Trains; a run of its own at every call, unless `resume` is given.
@@ -69,4 +74,6 @@ class GAN:
 
 
 def _parse(parse: Callable, flags: dict[str, object]):
+    if isinstance(flags.get("augment"), bool):
+        flags = {**flags, "augment": "on" if flags["augment"] else "off"}
     return parse(as_arguments(flags, "_"), Strict)

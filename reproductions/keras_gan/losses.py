@@ -4,7 +4,7 @@ from keras import ops
 
 
 def discriminator_loss(real, fake):
-    """- log D(x) - log(1 - D(G(z))), the mean over both batches: what Algorithm 1 ascends, negated.
+    """- log D(x) - log(1 - D(G(z))), means over the batches: what Algorithm 1 ascends, negated.
 
     Args:
         real: logits of real pictures, (pictures, 1).

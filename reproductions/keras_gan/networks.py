@@ -83,6 +83,7 @@ def _mlp(z, shape: Shape, grow: bool) -> list:
     """What each stage paints, before tanh."""
     x, paintings, (height, width, channels) = z, [], shape
     for size in GENERATOR_WIDTHS:
+        # Keras' own: whoever has Keras alone can read a saved generator.
         x = layers.LeakyReLU(0.2)(layers.Dense(size)(x))
         x = layers.BatchNormalization(momentum=0.8)(x)
         if grow or size == GENERATOR_WIDTHS[-1]:

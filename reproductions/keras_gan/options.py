@@ -59,7 +59,7 @@ def path(text: str) -> str:
     return os.path.expanduser(text)
 
 
-def size(text: str) -> str:
+def picture_size(text: str) -> str:
     """A flag's type: a side, or WIDTHxHEIGHT."""
     try:
         sides = [positive_int(side) for side in text.lower().split("x")]
@@ -72,7 +72,23 @@ def size(text: str) -> str:
     return f"{sides[0]}x{sides[-1]}"
 
 
-def width(text: str) -> int:
+def at_least_two(text: str) -> int:
+    """A flag's type: a whole number, 2 or more."""
+    value = positive_int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"must be 2 or more, got {text}")
+    return value
+
+
+def few(text: str) -> int:
+    """A flag's type: a whole number from 1 to 100; so many steps are compiled one by one."""
+    value = positive_int(text)
+    if value > 100:
+        raise argparse.ArgumentTypeError(f"must be 100 or less, got {text}")
+    return value
+
+
+def layer_width(text: str) -> int:
     """A flag's type: how many numbers or filters, from 1."""
     value = positive_int(text)
     if value > MOST:
@@ -81,7 +97,7 @@ def width(text: str) -> int:
 
 
 def sides(text: str | None) -> tuple[int, int] | None:
-    """Height and width of a `size`; None for none."""
+    """Height and width of a `picture_size`; None for none."""
     if text is None:
         return None
     width, height = map(int, text.split("x"))
@@ -106,38 +122,39 @@ def training_parser(kind: type[Parser] = Parser) -> Parser:
     add = parser.add_argument
     add("--epochs", type=positive_int, default=13, help="passes over the data, in all")
     add("--batch_size", type=positive_int, default=5, help="pictures of a step")
-    add("--k", type=positive_int, default=1, help="steps of the discriminator for one of G")
+    add("--k", type=few, default=1, help="discriminator steps for each generator step")
     add("--save_interval", type=positive_int, default=5, help="epochs between sample pictures")
     add("--dataset", type=path, help=_DATASET)
-    add("--images", type=positive_int, help="use so many only; digits: draw so many, not 60000")
+    about = "at most so many pictures; of digits: draw so many, not 60000"
+    add("--images", type=at_least_two, help=about)
     about = "scale to this side or WIDTHxHEIGHT; default: digits as they are, pictures to 28"
-    add("--image_size", type=size, help=about)
+    add("--image_size", type=picture_size, help=about)
     about = "default: digits grey, pictures rgb"
     add("--color", choices=("grey", "rgb"), help=about)
     about = "turn, shift, shear, zoom and mirror; default: digits off, pictures on"
     add("--augment", choices=("on", "off"), help=about)
     add("--architecture", choices=("mlp", "dcgan"), default="mlp", help="of both players")
-    about = "of a DCGAN on its largest pictures; twice as many with every halving"
-    add("--filters", type=width, default=64, help=about)
-    about = "those of the discriminator; default: as many"
-    add("--discriminator_filters", type=width, help=about)
-    add("--latent", type=width, default=100, help="numbers that a picture is made of")
+    about = "of a DCGAN, on its largest pictures; twice as many with every halving"
+    add("--filters", type=layer_width, default=64, help=about)
+    about = "of a DCGAN's discriminator; default: as many as --filters"
+    add("--discriminator_filters", type=layer_width, help=about)
+    add("--latent", type=layer_width, default=100, help="numbers that a picture is made of")
     add(
         "--loss",
         choices=("non-saturating", "minimax"),
         default="non-saturating",
         help="of the generator",
     )
-    about = "train the generator's smallest layer first, then lay larger ones over it: all, and "
-    about += "train all that is there, or newest, and train the newest alone"
+    about = "train the generator's smallest layer first, then lay a larger one over it, and so on; "
+    about += "all (the default of --grow): earlier layers go on learning; newest: they do not"
     add("--grow", choices=("all", "newest"), nargs="?", const="all", help=about)
     add("--learning_rate", type=positive_float, default=2e-4, help="of Adam, both players")
     add("--beta1", type=fraction, default=0.5, help="of Adam, both players")
     add("--seed", type=seed, default=42, help="of everything that is random")
-    about = "seconds between saves of the state, from which a killed run goes on"
+    about = "seconds of work that a killed run loses at most"
     add("--checkpoint_interval", type=non_negative_float, default=60.0, help=about)
     add("--results_dir", type=path, default=RESULTS, help="folder of all runs")
-    add("--resume", metavar="RUN", help="go on with a run: latest, its name or a path")
+    add("--resume", type=path, metavar="RUN", help="go on with a run: latest, its name or a path")
     add("--preset", choices=("quick",), help="a small setting that ends within minutes")
     return parser
 
@@ -171,6 +188,9 @@ def parse_training(argv: Sequence[str], kind: type[Parser] = Parser) -> argparse
     if flags.dataset is not None and flags.dataset not in ("mnist", "digits"):
         flags.dataset = os.path.abspath(flags.dataset)
     flags.resume = resumed
+    if flags.architecture == "mlp" and flags.batch_size == 1:
+        # The mean over the batch is the picture's own value, and nothing of it is left.
+        parser.error("--batch_size 1: batch normalisation needs two pictures at least")
     return flags
 
 
@@ -192,12 +212,9 @@ def trained_flags(run: Path) -> argparse.Namespace:
     Raises:
         UserError: it is no run of `train.py`, or the flags in its `run.json` are damaged.
     """
-    parser, flags = training_parser(Strict), run_flags(run)
-    missing = set(own_flags(parser.parse_args([]))) - set(flags)
-    if missing:
-        raise UserError(f"{run} is damaged: its run.json tells nothing of {min(missing)}")
+    parser = training_parser(Strict)
     parser.context = f"{run} is damaged: "
-    return parser.parse_args(as_arguments(flags, parser.separator))
+    return parser.parse_args(as_arguments(run_flags(run), parser.separator))
 
 
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:
@@ -208,7 +225,7 @@ def own_flags(flags: argparse.Namespace) -> dict[str, object]:
 
 def _add_run(parser: Parser) -> None:
     add = parser.add_argument
-    add("--run", default="latest", help="a training run: latest, its name or a path")
+    add("--run", type=path, default="latest", help="a training run: latest, its name or a path")
     add("--results_dir", type=path, default=RESULTS, help="folder of all runs")
     add("--seed", type=seed, default=42, help="of the latents")
 
@@ -231,21 +248,13 @@ def parse_generation(argv: Sequence[str], kind: type[Parser] = Parser) -> argpar
     return parser.parse_args(argv)
 
 
-def at_least_two(text: str) -> int:
-    """A flag's type: a whole number, 2 or more."""
-    value = positive_int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"must be 2 or more, got {text}")
-    return value
-
-
 def parse_preparation(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `prep.py`."""
     parser = Parser("prep.py", "Scale all pictures of a folder, stretching them.", "_")
     add = parser.add_argument
     add("src", type=path, help="folder of pictures, flat or with a subfolder for each class")
     add("dst", type=path, help="folder for the scaled ones")
-    add("--image_size", type=size, default="128x128", help="a side or WIDTHxHEIGHT")
+    add("--image_size", type=picture_size, default="128x128", help="a side or WIDTHxHEIGHT")
     return parser.parse_args(argv)
 
 
@@ -255,6 +264,6 @@ def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser("evaluate.py", about, "_")
     add = parser.add_argument
     add("--samples", type=positive_int, default=1000, help="how many to generate")
-    add("--confidence", type=fraction, default=0.9, help="from which on a picture counts")
+    add("--confidence", type=fraction, default=0.9, help="above which a picture counts")
     _add_run(parser)
     return parser.parse_args(argv)

@@ -1,5 +1,6 @@
 """Pictures as arrays: reading folders of them, and laying them out."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,37 +17,37 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _VISIBLE = 280
 
 
-def picture_paths(folder: str | Path) -> list[tuple[Path, str]]:
-    """Lists the pictures of a folder and of its subfolders, one for each class.
+def picture_paths(folder: str | Path) -> list[Path]:
+    """Lists the pictures of a folder, and of its subfolders at any depth.
 
     Returns:
-        Paths, sorted, and the name of the subfolder of each, empty in the folder itself. What is
-        hidden is left out.
+        Paths, sorted. What is hidden is left out.
 
     Raises:
         UserError: the folder cannot be read, or holds no picture.
     """
-    folder = Path(folder)
-    try:
-        entries = _entries(folder)
-        found = [(path, "") for path in entries if _is_picture(path)]
-        for subfolder in entries:
-            if subfolder.is_dir():
-                inside = _entries(subfolder)
-                found += [(path, subfolder.name) for path in inside if _is_picture(path)]
-    except OSError as error:
-        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from None
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"cannot read the folder {error.filename}: {error.strerror}")
+
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if _is_picture(Path(parent, name))]
     if not found:
         raise UserError(f"no pictures in the folder {folder}: no {', '.join(SUFFIXES)} files")
-    return found
+    return sorted(found)
 
 
-def _entries(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def class_of(path: Path, folder: str | Path) -> str:
+    """The name of the subfolder of `folder` that a picture is in; empty for `folder` itself."""
+    parts = path.relative_to(folder).parts
+    return parts[0] if len(parts) > 1 else ""
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    hidden = path.name.startswith(".")
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def read_scaled(path: Path, height: int, width: int, color: str = "rgb") -> np.ndarray:

@@ -2,9 +2,8 @@
 
 import argparse
 import re
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -13,15 +12,23 @@ import numpy as np
 from common.errors import UserError
 from common.files import written_whole
 from common.images import contact_sheet, read_picture, save_gif, save_picture
-from common.runs import SETTINGS, new_folder, read_settings, save_state, versions, write_settings
+from common.runs import (
+    SETTINGS,
+    command_line,
+    new_folder,
+    read_settings,
+    save_state,
+    versions,
+    write_settings,
+)
 from reproductions.keras_gan.options import own_flags
 from reproductions.keras_gan.pictures import titled
 
 SAMPLES, PROGRESS, ANIMATION = "samples", "progress.png", "progress.gif"
 GENERATOR = "generator.keras"
 
-#: Stages that the progress picture shows at most.
-_STAGES = 8
+#: Stages that the progress picture and the animation show at most.
+_STAGES, _FRAMES = 8, 100
 
 
 class RunFolder:
@@ -41,7 +48,7 @@ class RunFolder:
 
     def __init__(self, flags: argparse.Namespace, name: str, facts: Mapping[str, object]):
         self._interval, self._saved = flags.checkpoint_interval, time.monotonic()
-        command = " ".join(sys.argv)
+        command = command_line()
         settings = {"script": "train.py", "flags": own_flags(flags), "versions": versions()}
         if flags.resume is None:
             self.path = new_folder(flags.results_dir, f"{name}-{flags.architecture}")
@@ -49,12 +56,7 @@ class RunFolder:
         else:
             self.path = flags.resume
             before = read_settings(self.path)
-            for fact, value in facts.items():
-                if before.get(fact) != value:
-                    raise UserError(
-                        f"{self.path} was trained on other pictures: its {fact} is "
-                        f"{before.get(fact)}, here it is {value}"
-                    )
+            check_facts(self.path, facts)
             resumed = before.get("resumed", [])
             if not isinstance(resumed, list):
                 raise UserError(f"{self.path / SETTINGS} is damaged: resumed is {resumed!r}")
@@ -106,15 +108,44 @@ class RunFolder:
         Raises:
             UserError: a file cannot be written.
         """
-        found = sorted((_epoch(path), path) for path in (self.path / SAMPLES).glob("epoch_*.png"))
-        stages = [(epoch, np.asarray(read_picture(path))) for epoch, path in found]
-        shown = np.unique(np.linspace(0, len(stages) - 1, _STAGES).round().astype(int))
-        sheet = [titled(stages[i][1], f"epoch {stages[i][0]}") for i in shown]
+        found = sorted(
+            (int(name[1]), path)
+            for path in (self.path / SAMPLES).iterdir()
+            if (name := re.fullmatch(r"epoch_(\d+)\.png", path.name))
+        )
+        if not found:  # somebody has moved them
+            return
+        sheet = [
+            titled(np.asarray(read_picture(path)), f"epoch {epoch}")
+            for epoch, path in _some(found, _STAGES)
+        ]
         save_picture(contact_sheet(sheet), self.path / PROGRESS)
-        frames = [picture for _, picture in stages]
+        frames = [np.asarray(read_picture(path)) for _, path in _some(found, _FRAMES)]
+        frames = [frame for frame in frames if frame.shape == frames[-1].shape]
         # The end is looked at for a while.
         save_gif([*frames, *[frames[-1]] * 8], self.path / ANIMATION, milliseconds=150)
 
 
-def _epoch(path: Path) -> int:
-    return int(re.sub(r"\D", "", path.stem))
+def check_facts(run: Path, facts: Mapping[str, object]) -> None:
+    """Refuses data that a run was not trained on.
+
+    Args:
+        run: its folder.
+        facts: what its `run.json` should say of the data.
+
+    Raises:
+        UserError: it says otherwise.
+    """
+    before = read_settings(run)
+    for fact, value in facts.items():
+        if before.get(fact) != value:
+            raise UserError(
+                f"{run} was trained on other pictures: its {fact} is {before.get(fact)}, here it "
+                f"is {value}"
+            )
+
+
+def _some(stages: Sequence, most: int) -> list:
+    """At most so many, from the first to the last."""
+    shown = np.linspace(0, len(stages) - 1, min(most, len(stages))).round().astype(int)
+    return [stages[number] for number in shown]

@@ -16,11 +16,17 @@ from reproductions.keras_gan.options import MOST, trained_flags
 from reproductions.keras_gan.pictures import as_bytes, as_rgb, grid
 from reproductions.keras_gan.runs import find_run
 
+#: The folder in the run's own for what `generate.py` makes.
+GENERATED = "generated"
+
 #: Pictures made at a time.
 _BATCH = 100
 
 #: Columns of the grid of all pictures.
 _COLUMNS = 10
+
+#: Of the animated walks, at most.
+_FRAMES = 100
 
 
 def latent_points(count: int, latent: int, seed: int) -> np.ndarray:
@@ -89,6 +95,20 @@ def load_generator(run: Path) -> keras.Model:
     return models[stage]
 
 
+def _folder(run: Path, output_dir: str | None) -> Path:
+    """Makes the folder for the pictures; in the run's own, those of an earlier call are deleted."""
+    folder = Path(output_dir) if output_dir else run / GENERATED
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not output_dir:
+            for pattern in ("sample_*.png", "grid.png", "interpolation.*"):
+                for path in folder.glob(pattern):
+                    path.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to the folder {folder}: {error.strerror}") from None
+    return folder
+
+
 def generate(flags: argparse.Namespace) -> np.ndarray:
     """Makes pictures, one by one, as a grid, and as walks through latent space.
 
@@ -103,11 +123,7 @@ def generate(flags: argparse.Namespace) -> np.ndarray:
     """
     run = find_run(flags.results_dir, flags.run)
     model = load_generator(run)
-    folder = Path(flags.output_dir) if flags.output_dir else run / "generated"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    folder = _folder(run, flags.output_dir)
     latent = model.input_shape[1]
     points = latent_points(max(flags.sample_size, flags.interpolate + 1), latent, flags.seed)
     pictures = make(model, points[: flags.sample_size])
@@ -118,6 +134,7 @@ def generate(flags: argparse.Namespace) -> np.ndarray:
         pairs = itertools.pairwise(points[: flags.interpolate + 1])
         walks = make(model, np.concatenate([walk(*pair, flags.steps) for pair in pairs]))
         save_picture(grid(walks, flags.steps), folder / "interpolation.png")
-        save_gif([grid(each[None], 1) for each in walks], folder / "interpolation.gif")
+        frames = walks[:_FRAMES]
+        save_gif([grid(each[None], 1) for each in frames], folder / "interpolation.gif")
     print(f"{len(pictures)} pictures by {run}: {folder / 'grid.png'}")
     return pictures

@@ -59,6 +59,11 @@ def train(flags: argparse.Namespace) -> Path:
 
 
 class _Run:
+    """One run: the players, their training, and where it has come to.
+
+    `train` makes the folder and the report, when it is known that there is something to train.
+    """
+
     def __init__(self, flags: argparse.Namespace, data: Data):
         self._flags, self._data = flags, data
         keras.utils.set_random_seed(flags.seed)
@@ -92,28 +97,32 @@ class _Run:
     def train(self) -> Path:
         flags, data = self._flags, self._data
         self._restore()
-        facts = {"data": data.digest, "shape": list(data.images.shape[1:])}
-        self._folder = RunFolder(flags, data.name, facts)
+        self._folder = RunFolder(flags, data.name, data.facts)
         sizes = " x ".join(map(str, data.images.shape[1:]))
         print(f"{len(data.images)} pictures, {sizes}, of {flags.dataset}")
         print(f"the run is in {self._folder.path}", flush=True)
         self._report = Report(self._folder.path, self._total, self._done, self._length)
-        if self._done == 0:
-            self._show(0)
+        first = self._done
         try:
+            if first == 0:
+                self._show(0)
+                # A run that is killed at once is a run, too.
+                self._save()
             with interrupts_held() as interrupted:
                 for _ in self._blocks():
                     if self._folder.due():
                         self._save()
-                    if interrupted():
-                        print("interrupted; --resume latest goes on")
+                    if interrupted() and self._done < self._total:
+                        print(f"interrupted; --resume {self._folder.path} goes on")
                         break
+                if self._done > first:
+                    self._save()
         finally:
             self._report.close()
-        self._save()
         self._folder.generator(self._generators[self._stage(self._done - 1)])
         self._folder.progress()
-        print(f"after {self._done / self._length:.3g} epochs; generate.py makes pictures")
+        epochs = round(self._done / self._length, 2)
+        print(f"{epochs:g} of {flags.epochs} epochs are done; generate.py makes pictures")
         return self._folder.path
 
     def _blocks(self) -> Iterator[None]:
@@ -178,8 +187,11 @@ class _Run:
         except ValueError as error:
             path = self._flags.resume / STATE
             raise UserError(f"{path} is damaged, or of other flags: {error}") from None
-        if self._done >= self._total:
-            warn(f"{self._done // self._length} epochs are done; more --epochs go on")
+        if self._done > self._total:
+            done = -(-self._done // self._length)
+            raise UserError(f"--epochs must be {done} or more: so many are done or begun")
+        if self._done == self._total:
+            warn("all epochs are done; more --epochs go on")
 
 
 def _whole(state: Mapping[str, np.ndarray], name: str) -> int:

@@ -86,7 +86,7 @@ NAMES = ["network0", "network1", "optimizer0", "optimizer3"]
 def test_missing(parts, arrays, name):
     """A value that is missing is of another network."""
     del arrays[name]
-    with pytest.raises(ValueError, match=f"^it is of another {name[:-1]}$"):
+    with pytest.raises(ValueError, match=f"^{name} is missing, or of another shape$"):
         restore(parts, arrays)
 
 
@@ -96,7 +96,7 @@ def test_another_shape(parts, arrays, name, change):
     """So is a value of another shape, even one that would be repeated to fit."""
     array = arrays[name]
     arrays[name] = change(array, 1) if change is np.append else change(array)
-    with pytest.raises(ValueError, match=f"^it is of another {name[:-1]}$"):
+    with pytest.raises(ValueError, match=f"^{name} is missing, or of another shape$"):
         restore(parts, arrays)
 
 

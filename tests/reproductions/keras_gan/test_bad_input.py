@@ -108,8 +108,6 @@ def test_bad_flags(refused, name, flags, message):
         ("--dataset nowhere", "no dataset "),
         ("--dataset empty", "no pictures in the folder "),
         ("--dataset one", "has one picture only; a GAN needs two"),
-        ("--dataset many --images 1", "has one picture only; a GAN needs two"),
-        ("--dataset digits --images 1", "digits has one picture only"),
         ("--dataset bad", "none of the 2 pictures can be read; the first: "),
         ("--dataset a.txt", "is neither a folder of pictures nor a file of MNIST's"),
         ("--dataset many/0.png", "is neither a folder of pictures nor a file of MNIST's"),
@@ -185,7 +183,8 @@ def test_a_learning_rate_that_is_far_too_large(folder, script, architecture):
     ended = script("train", f"{' '.join(SMALL)} --learning_rate 3e38 --architecture {architecture}")
     assert ended.status == 1
     assert "try a smaller --learning_rate in a new run" in ended.error
-    assert not (only(folder) / "state.npz").exists()
+    with np.load(only(folder) / "state.npz") as state:
+        assert state["iteration"] == 0
 
 
 def no_space(*_, **__):

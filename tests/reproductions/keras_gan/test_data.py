@@ -143,7 +143,7 @@ def test_files_of_mnist(files, of):
     """MNIST's files are read by their name or their folder's."""
     dataset = str(files if of == "folder" else files / f"{IMAGES}.gz")
     name, found = load_data(dataset)
-    assert name == dataset and found.name == ("mnist" if of == "folder" else "train")
+    assert name == dataset and found.name == ("files" if of == "folder" else "train")
     check_digits(found, *numbered(9))
 
 

@@ -181,7 +181,6 @@ def test_damaged_settings(run, script, name, value):
 @pytest.mark.parametrize(
     "change",
     [
-        {"grow": KeyError},
         {"grow": "all"},
         {"shape": [8, 8, 3]},
         {"shape": [8, 8, 1, 1]},
@@ -254,7 +253,7 @@ def test_an_output_folder_that_is_a_file(folder, run, script):
     for name in ("a.txt", "a.txt/made"):
         ended = script("generate", f"--output_dir {name}")
         assert ended.status == 1
-        assert ended.error.startswith(f"error: cannot make the folder {name}: ")
+        assert ended.error.startswith(f"error: cannot write to the folder {name}: ")
 
 
 def test_the_adam_of_a_run_is_not_needed(run, script):

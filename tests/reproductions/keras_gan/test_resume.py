@@ -205,11 +205,11 @@ def test_control_c(folder, script, trained, monkeypatch, owner, method, calls):
         interrupt(patched, owner, method, calls)
         ended = script("train", " ".join([*SMALL, FOUR]))
     assert (ended.status, ended.err) == (0, "")
-    assert "interrupted; --resume latest goes on\n" in ended.out
     run = only(folder)
+    assert f"interrupted; --resume {RESULTS / run.name} goes on\n" in ended.out
     done = int(state(run)["iteration"])
     assert done in (8, 16) and int(rows(run)[-1]["iteration"]) == done
-    assert f"after {done // 8} epochs; generate.py makes pictures\n" in ended.out
+    assert f"{done // 8} of 4 epochs are done; generate.py makes pictures\n" in ended.out
     assert script("generate", "--sample_size 2").status == 0
     assert script("train", "--resume latest").status == 0
     assert_same(results(run), results(trained(FOUR)[0]))
@@ -231,7 +231,7 @@ def test_a_finished_run_stays_as_it_is(script, run, trained):
     """With a line that says how it would go on."""
     ended = script("train", "--resume latest")
     assert ended.status == 0
-    assert ended.error == "warning: 2 epochs are done; more --epochs go on"
+    assert ended.error == "warning: all epochs are done; more --epochs go on"
     assert_same(results(run), results(trained()[0]))
 
 

@@ -127,7 +127,7 @@ def test_the_terminal_tells_where_the_run_is_and_how_far(five):
     first, second, *progress, last = ended.out.splitlines()
     assert first == "40 pictures, 8 x 8 x 1, of digits"
     assert second == f"the run is in {RESULTS}/digits-dcgan"
-    assert last == "after 5 epochs; generate.py makes pictures"
+    assert last == "5 of 5 epochs are done; generate.py makes pictures"
     assert progress[-1].startswith("epoch 5/5, iteration 40 of 40, D ")
     assert progress[-1].endswith(", 0 s left")
     values = rows(five[0])[-1]
