@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from common.errors import UserError
 from common.files import written_whole
+from common.table import Row, Table, read_table
 
 LOSSES, CURVE = "losses.csv", "loss.png"
 _COLUMNS = ("iteration", "evaluations", "loss", "seconds")
@@ -29,15 +29,11 @@ class Report:
 
     def __init__(self, folder: Path, total: int, first: int = 0):
         self._folder, self._total, self._first = Path(folder), total, first
-        self._rows = [row for row in read_losses(folder) if row[0] < first]
+        self._table = Table(self._folder / LOSSES, _COLUMNS, lambda row: row[0] < first)
+        self._rows = self._table.rows
         self._spent = self._rows[-1][3] if self._rows else 0.0
-        self._evaluations = int(self._rows[-1][1]) if self._rows else 0
+        self._evaluations = self._rows[-1][1] if self._rows else 0
         self._begin = time.perf_counter()
-        with written_whole(self._folder / LOSSES) as temporary:
-            lines = [",".join(_COLUMNS), *(_line(row) for row in self._rows)]
-            temporary.write_text("\n".join(lines) + "\n")
-        # Unbuffered: a full disk is met when a row is written, not again when closing.
-        self._table = open(self._folder / LOSSES, "ab", buffering=0)  # noqa: SIM115
         self._events = tf.summary.create_file_writer(str(self._folder))
         # disable=None: no bar where standard error is not a terminal.
         self._bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
@@ -45,12 +41,8 @@ class Report:
     def step(self, iteration: int, loss: float, evaluations: int) -> None:
         """Notes an iteration: its number from 0, the loss, the evaluations of this part so far."""
         seconds = self._spent + time.perf_counter() - self._begin
-        row = (iteration, self._evaluations + evaluations, loss, seconds)
-        self._rows.append(row)
-        try:
-            self._table.write((_line(row) + "\n").encode())
-        except OSError as error:
-            raise UserError(f"cannot write {self._folder / LOSSES}: {error.strerror}") from None
+        evaluations += self._evaluations
+        self._table.add((iteration, evaluations, float(loss), round(seconds, 3)))
         with self._events.as_default(step=iteration):
             tf.summary.scalar("loss", loss)
         self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
@@ -84,31 +76,12 @@ class Report:
             draw_curve(self._folder / CURVE, self._rows)
 
 
-def _line(row: Sequence[float]) -> str:
-    iteration, evaluations, loss, seconds = row
-    return f"{iteration},{evaluations},{loss!r},{seconds:.3f}"
+def read_losses(folder: str | Path) -> list[Row]:
+    """Reads `losses.csv` of a run folder: rows of iteration, evaluations, loss, seconds."""
+    return read_table(Path(folder, LOSSES), len(_COLUMNS))
 
 
-def read_losses(folder: str | Path) -> list[tuple[int, int, float, float]]:
-    """Reads `losses.csv` of a run folder, up to the first line that is not whole.
-
-    Returns:
-        Rows of iteration, evaluations, loss, seconds; none if there is no such file.
-    """
-    path = Path(folder, LOSSES)
-    rows = []
-    if path.is_file():
-        for line in path.read_text(errors="replace").splitlines()[1:]:
-            try:
-                iteration, evaluations, loss, seconds = line.split(",")
-                row = (int(iteration), int(evaluations), float(loss), float(seconds))
-            except ValueError:
-                break
-            rows.append(row)
-    return rows
-
-
-def draw_curve(path: Path, rows: Sequence[tuple[int, int, float, float]]) -> None:
+def draw_curve(path: Path, rows: Sequence[Row]) -> None:
     """Draws the loss over the iterations, logarithmically, as a PNG.
 
     Args:

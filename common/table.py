@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from pathlib import Path
 
 from common.errors import UserError
 from common.files import written_whole
 
-#: The first number is whole, such as the iteration's.
+#: Numbers; a whole one stays whole.
 Row = tuple[float, ...]
 
 
@@ -61,7 +62,8 @@ class Table:
 
 
 def _line(row: Sequence[float]) -> str:
-    return ",".join(f"{value:.9g}" if isinstance(value, float) else str(value) for value in row)
+    # All digits; NumPy's numbers would write their type, too.
+    return ",".join(repr(int(v) if isinstance(v, Integral) else float(v)) for v in row)
 
 
 def read_table(path: str | os.PathLike, columns: int) -> list[Row]:
@@ -75,12 +77,15 @@ def read_table(path: str | os.PathLike, columns: int) -> list[Row]:
     if path.is_file():
         # What comes after the last line's end was being written when something broke.
         for line in path.read_text(errors="replace").split("\n")[1:-1]:
-            first, *others = line.split(",")
             try:
-                row = (int(first), *map(float, others))
+                row = tuple(map(_number, line.split(",")))
             except ValueError:
                 break
             if len(row) != columns:
                 break
             rows.append(row)
     return rows
+
+
+def _number(text: str) -> float:
+    return int(text) if text.lstrip("-").isdecimal() else float(text)

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 
 from common.files import written_whole
 from common.images import save_picture
+from common.runs import command_line
 from reproductions.iccv_introspective.classes import texture_class
 from reproductions.iccv_introspective.learn_run import learn
 from reproductions.iccv_introspective.learned import read_learning
@@ -76,4 +76,4 @@ def _begin(flags: argparse.Namespace, kind: str, texture: str) -> Path:
 
 def _facts(flags: argparse.Namespace, texture: str) -> dict[str, object]:
     facts = {"script": flags.script, "texture": texture, "flags": own_flags(flags)}
-    return facts if flags.resume else {**facts, "command": " ".join(sys.argv)}
+    return facts if flags.resume else {**facts, "command": command_line()}

@@ -53,7 +53,7 @@ class Report:
             UserError: the table cannot be written.
         """
         now = time.perf_counter()
-        self._table.add((iteration, *values, self._spent + now - self._begin))
+        self._table.add((iteration, *values, round(self._spent + now - self._begin, 3)))
         with self._events.as_default(step=iteration):
             for name, value in zip(COLUMNS[1:-1], values, strict=True):
                 # TensorBoard takes no parentheses.

@@ -1,7 +1,6 @@
 """The folder of a run: what is written at its start, on the way and at its end."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from common.errors import UserError, warn
 from common.files import written_whole
 from common.images import contact_sheet, save_gif, save_picture
 from common.runs import (
+    command_line,
     load_state,
     new_folder,
     read_settings,
@@ -72,7 +72,7 @@ class RunFolder:
         write_settings(self.path, {**settings, **now})
 
     def _write_start(self, facts: dict) -> None:
-        command = " ".join(sys.argv)
+        command = command_line()
         settings = {"script": self._flags.script, "command": command, **facts}
         flags = own_flags(self._flags)
         write_settings(self.path, {**settings, "flags": flags, "versions": versions()})

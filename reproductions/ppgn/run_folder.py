@@ -1,7 +1,6 @@
 """What a run writes: samples and images for the user, and a folder from which it can go on."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from common.errors import UserError, warn
 from common.runs import (
     SETTINGS,
     STATE,
+    command_line,
     load_state,
     read_settings,
     save_state,
@@ -94,7 +94,7 @@ class RunFolder:
 
     def _write_settings(self, facts: dict) -> None:
         own = {"flags": own_flags(self._flags), "versions": versions()}
-        command = " ".join(sys.argv)
+        command = command_line()
         if self._flags.resume:
             before = read_settings(self.path)
             own = {**before, **own, "resumed": [*before.get("resumed", []), command]}

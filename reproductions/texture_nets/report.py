@@ -1,22 +1,19 @@
 """What a training run tells: lines, a progress bar, a table, curves, TensorBoard."""
 
-import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from common.errors import UserError
 from common.files import written_whole
+from common.table import Row, Table
 from reproductions.texture_nets.objective import Losses
 
 LOSSES, CURVE = "losses.csv", "loss.png"
 _COLUMNS = ("iteration", "loss", "texture", "content", "seconds")
-
-#: Iteration from 1, the sum of the losses, its two parts (all divided by the batch size), seconds.
-Row = tuple[int, float, float, float, float]
 
 
 class Report:
@@ -34,14 +31,10 @@ class Report:
 
     def __init__(self, folder: Path, total: int, done: int, batch_size: int):
         self._folder, self._total, self._batch_size = Path(folder), total, batch_size
-        self.rows = [row for row in read_losses(folder) if row[0] <= done]
+        self._table = Table(folder / LOSSES, _COLUMNS, lambda row: row[0] <= done)
+        self.rows = self._table.rows
         self._spent = self.rows[-1][-1] if self.rows else 0.0
         self._done, self._begin, self._compiled = done, time.perf_counter(), 0.0
-        with written_whole(self._folder / LOSSES) as temporary:
-            lines = [",".join(_COLUMNS), *map(_line, self.rows)]
-            temporary.write_text("\n".join(lines) + "\n")
-        # Unbuffered: a full disk is met when a row is written, not again when closing.
-        self._table = open(self._folder / LOSSES, "ab", buffering=0)  # noqa: SIM115
         self._events = tf.summary.create_file_writer(str(self._folder))
         # disable=None: no bar where standard error is not a terminal.
         self._bar = tqdm(total=total, initial=done, unit="it", disable=None, dynamic_ncols=True)
@@ -54,12 +47,8 @@ class Report:
         """
         texture, content = (value / self._batch_size for value in losses)
         seconds = self._spent + time.perf_counter() - self._begin
-        row = (iteration, texture + content, texture, content, seconds)
-        self.rows.append(row)
-        try:
-            self._table.write((_line(row) + "\n").encode())
-        except OSError as error:
-            raise UserError(f"cannot write {self._folder / LOSSES}: {error.strerror}") from None
+        row = (iteration, texture + content, texture, content, round(seconds, 3))
+        self._table.add(row)
         with self._events.as_default(step=iteration):
             for name, value in zip(_COLUMNS[1:4], row[1:4], strict=True):
                 tf.summary.scalar(name, value)
@@ -96,28 +85,7 @@ class Report:
             draw_curve(self._folder / CURVE, self.rows)
 
 
-def _line(row: Row) -> str:
-    iteration, *losses, seconds = row
-    return ",".join([str(iteration), *map(repr, losses), f"{seconds:.3f}"])
-
-
-def read_losses(folder: str | os.PathLike) -> list[Row]:
-    """Reads `losses.csv` of a run, up to the first line that is not whole; none without one."""
-    path, rows = Path(folder, LOSSES), []
-    if path.is_file():
-        for line in path.read_text(errors="replace").splitlines()[1:]:
-            try:
-                iteration, *numbers = line.split(",")
-                row = (int(iteration), *map(float, numbers))
-            except ValueError:
-                break
-            if len(row) != len(_COLUMNS):
-                break
-            rows.append(row)
-    return rows
-
-
-def draw_curve(path: Path, rows: list[Row]) -> None:
+def draw_curve(path: Path, rows: Sequence[Row]) -> None:
     """Draws the loss, and its parts if there are two, as a PNG."""
     from matplotlib.figure import Figure
 

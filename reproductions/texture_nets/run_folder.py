@@ -1,7 +1,6 @@
 """The folder of a training run: pictures and models by the original's names, state, settings."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from common.images import save_picture
 from common.runs import (
     SETTINGS,
     STATE,
+    command_line,
     read_settings,
     save_state,
     versions,
@@ -65,7 +65,7 @@ class RunFolder:
             raise UserError(f"cannot write to the folder {self.path}: {error.strerror}") from None
 
     def _write_settings(self, flags: argparse.Namespace, facts: dict) -> None:
-        command = " ".join(sys.argv)
+        command = command_line()
         settings = {"script": flags.script, "flags": own_flags(flags), "versions": versions()}
         if flags.resume is None:
             settings["command"] = command
