@@ -115,7 +115,6 @@ def test_before_training(folder, script):
     ("name", "value"),
     [
         ("dataset", 5),
-        ("images", KeyError),
         ("images", {}),
         ("images", -1),
         ("image_size", KeyError),
