@@ -105,7 +105,11 @@ def sides(text: str | None) -> tuple[int, int] | None:
 
 
 class Strict(Parser):
-    """Tells of a wrong flag by an exception instead of ending Python."""
+    """Tells of a wrong flag by an exception instead of ending Python; takes no shortened names."""
+
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        self.allow_abbrev = False
 
     def error(self, message: str) -> NoReturn:
         """Tells what is wrong.

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, warn
 from common.images import save_gif, save_picture
 from common.runs import STATE, load_state, read_settings
 from common.state import restore
@@ -92,6 +92,8 @@ def load_generator(run: Path) -> keras.Model:
         restore({"generator": models[-1].variables}, state)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{run} is damaged: {STATE} does not fit run.json: {error}") from None
+    if np.array_equal(state.get("iteration"), 0):
+        warn(f"{run} was saved before its training: it makes noise")
     return models[stage]
 
 
