@@ -14,15 +14,6 @@ from common.errors import UserError
 Presets = Mapping[str, Mapping[str, object]]
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but for those that are none or that the help tells of in words."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        if action.default is None or "default" in (action.help or ""):
-            return action.help
-        return super()._get_help_string(action)
-
-
 class Parser(argparse_flags.ArgumentParser):
     """Abseil's argument parser, with help that shows defaults and one-line errors.
 
@@ -36,7 +27,7 @@ class Parser(argparse_flags.ArgumentParser):
         super().__init__(
             prog=prog,
             description=description,
-            formatter_class=_Formatter,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
             # Abseil's own flags (logging and so on) are of no use to the scripts.
             inherited_absl_flags=None,
         )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 from keras import layers
+from tqdm import trange
 
 #: Part of the pictures that it does not learn from.
 _HELD_OUT = 0.1
@@ -43,7 +44,8 @@ def train_judge(
         seed: of the parts, the first weights and the order.
     """
     keras.utils.set_random_seed(seed)
-    order = np.random.default_rng(seed).permutation(len(images))
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(images))
     held_out = max(1, round(_HELD_OUT * len(images)))
     tested, learned = order[:held_out], order[held_out:]
     pictures = images.astype(np.float32) / 127.5 - 1
@@ -61,15 +63,33 @@ def train_judge(
             layers.Dense(classes, activation="softmax"),
         ]
     )
-    steps = _EPOCHS * -(-len(learned) // _BATCH)
-    schedule = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    batches = -(-len(learned) // _BATCH)
+    schedule = keras.optimizers.schedules.CosineDecay(2e-3, _EPOCHS * batches)
     model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
-    model.fit(pictures[learned], labels[learned], _BATCH, _EPOCHS, verbose=0)
-    found = model.predict(pictures[tested], verbose=0)
+    for _ in trange(_EPOCHS, unit="epoch", leave=False, disable=None):
+        for batch in np.array_split(random.permutation(learned), batches):
+            model.train_on_batch(pictures[batch], labels[batch])
+    found = probabilities(model, images[tested])
     return Judge(
         model,
         float((found.argmax(axis=1) == labels[tested]).mean()),
         float((found.max(axis=1) > confidence).mean()),
         len(learned),
         held_out,
+    )
+
+
+def probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """What a classifier says of pictures.
+
+    Args:
+        model: of a `Judge`.
+        images: uint8, (pictures, height, width, channels).
+
+    Returns:
+        float32, (pictures, classes).
+    """
+    parts = np.array_split(images, -(-len(images) // 500))
+    return np.concatenate(
+        [model.predict_on_batch(part.astype(np.float32) / 127.5 - 1) for part in parts]
     )

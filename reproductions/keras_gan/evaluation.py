@@ -10,7 +10,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import written_whole
 from common.images import save_picture
-from reproductions.keras_gan.classifier import train_judge
+from reproductions.keras_gan.classifier import probabilities, train_judge
 from reproductions.keras_gan.data import load_data
 from reproductions.keras_gan.options import trained_flags
 from reproductions.keras_gan.pictures import grid
@@ -53,7 +53,7 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
     print(f"training a classifier on {len(data.images)} pictures", flush=True)
     judge = train_judge(data.images, data.labels, count, flags.confidence)
     pictures = make(model, latent_points(flags.samples, model.input_shape[1], flags.seed))
-    says = judge.model.predict(pictures.astype(np.float32) / 127.5 - 1, verbose=0)
+    says = probabilities(judge.model, pictures)
     chosen, confident = says.argmax(axis=1), says.max(axis=1) > flags.confidence
     every = np.bincount(chosen, minlength=count)
     sure = np.bincount(chosen[confident], minlength=count)

@@ -120,9 +120,24 @@ class Strict(Parser):
         raise UserError(f"{self.context}{message}")
 
 
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that are none or that the help tells of in words."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.default is None or "default" in action.help:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def _parser(kind: type[Parser], script: str, about: str) -> Parser:
+    parser = kind(script, about, "_")
+    parser.formatter_class = _Formatter
+    return parser
+
+
 def training_parser(kind: type[Parser] = Parser) -> Parser:
     """The parser of `train.py`."""
-    parser = kind("train.py", "Train a GAN on digits or on a folder of pictures.", "_")
+    parser = _parser(kind, "train.py", "Train a GAN on digits or on a folder of pictures.")
     add = parser.add_argument
     add("--epochs", type=positive_int, default=13, help="passes over the data, in all")
     add("--batch_size", type=positive_int, default=5, help="pictures of a step")
@@ -241,7 +256,7 @@ def parse_generation(argv: Sequence[str], kind: type[Parser] = Parser) -> argpar
         argv: the words after the script's name.
         kind: of parser.
     """
-    parser = kind("generate.py", "Make pictures with a trained GAN.", "_")
+    parser = _parser(kind, "generate.py", "Make pictures with a trained GAN.")
     add = parser.add_argument
     add("--sample_size", type=positive_int, default=100, help="how many pictures")
     about = "also so many walks from one latent point to another"
@@ -254,7 +269,7 @@ def parse_generation(argv: Sequence[str], kind: type[Parser] = Parser) -> argpar
 
 def parse_preparation(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `prep.py`."""
-    parser = Parser("prep.py", "Scale all pictures of a folder, stretching them.", "_")
+    parser = _parser(Parser, "prep.py", "Scale all pictures of a folder, stretching them.")
     add = parser.add_argument
     add("src", type=path, help="folder of pictures, flat or with a subfolder for each class")
     add("dst", type=path, help="folder for the scaled ones")
@@ -265,7 +280,7 @@ def parse_preparation(argv: Sequence[str]) -> argparse.Namespace:
 def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `evaluate.py`; the run is looked for later."""
     about = "Ask a classifier, trained on the same data, about generated pictures."
-    parser = Parser("evaluate.py", about, "_")
+    parser = _parser(Parser, "evaluate.py", about)
     add = parser.add_argument
     add("--samples", type=positive_int, default=1000, help="how many to generate")
     add("--confidence", type=fraction, default=0.9, help="above which a picture counts")
