@@ -242,7 +242,7 @@ def test_pictures_that_do_not_fit_into_memory(folder):
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (9 * 10**9, 9 * 10**9))
 
-    argv = [*ROWS, "--images", 10, "--image_size", 20_000]
+    argv = [*ROWS, "--images", 10, "--image_size", 4096, "--architecture", "mlp"]
     ended = finish(start([script_path("train"), *argv], folder, preexec_fn=limit))
     assert ended.status == 1
     assert "not enough memory" in ended.error

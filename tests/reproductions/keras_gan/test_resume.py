@@ -46,7 +46,7 @@ KINDS = {
     "k=2": f"{FOUR} --k 2",
     "augmented": f"{FOUR} --augment on",
     "grown": f"{FOUR} --grow",
-    "grown, newest": f"{FOUR} --architecture mlp --grow newest",
+    "grown, newest": f"{FOUR} --grow newest",
     "minimax, colour": f"{FOUR} --loss minimax --color rgb",
 }
 #: Is anything left to chance, it differs between these.
