@@ -21,8 +21,8 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks.machine import time_calls  # noqa: E402
 from datasets.digits import draw_digits  # noqa: E402
+from datasets.load import DRAWN  # noqa: E402
 from reproductions.keras_gan.algorithm import Algorithm1  # noqa: E402
-from reproductions.keras_gan.data import DRAWN  # noqa: E402
 from reproductions.keras_gan.networks import discriminator, generators  # noqa: E402
 from reproductions.keras_gan.train_run import BLOCK  # noqa: E402
 from reproductions.keras_gan.training import Training  # noqa: E402

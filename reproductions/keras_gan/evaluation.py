@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from common.classifier import probabilities, train_judge
 from common.errors import UserError
 from common.files import written_whole
 from common.images import save_picture
-from reproductions.keras_gan.classifier import probabilities, train_judge
-from reproductions.keras_gan.data import load_data
-from reproductions.keras_gan.options import trained_flags
-from reproductions.keras_gan.pictures import grid
+from common.pictures import grid
+from datasets.load import load_data
+from reproductions.keras_gan.options import sides, trained_flags
 from reproductions.keras_gan.run_folder import check_facts
 from reproductions.keras_gan.runs import find_run
 from reproductions.keras_gan.sampling import latent_points, load_generator, make
@@ -45,7 +45,8 @@ def evaluate(flags: argparse.Namespace) -> dict[str, float]:
     run = find_run(flags.results_dir, flags.run)
     model = load_generator(run)
     of_run = trained_flags(run)
-    _, data = load_data(of_run.dataset, of_run.images, of_run.image_size, of_run.color)
+    size = sides(of_run.image_size)
+    _, data = load_data(of_run.dataset, of_run.images, size, of_run.color)
     check_facts(run, data.facts)
     if data.labels is None:
         raise UserError(f"{of_run.dataset} has no classes: no labels, or no subfolders")

@@ -7,8 +7,8 @@ import numpy as np
 
 from common.errors import UserError
 from common.images import save_picture
+from common.pictures import picture_paths, read_all
 from reproductions.keras_gan.options import sides
-from reproductions.keras_gan.pictures import picture_paths, read_all
 
 
 def r_format(src: str | Path, dst: str | Path, height: int = 128, width: int = 128) -> np.ndarray:

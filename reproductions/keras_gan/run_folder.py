@@ -12,6 +12,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import written_whole
 from common.images import contact_sheet, read_picture, save_gif, save_picture
+from common.pictures import titled
 from common.runs import (
     SETTINGS,
     command_line,
@@ -22,7 +23,6 @@ from common.runs import (
     write_settings,
 )
 from reproductions.keras_gan.options import own_flags
-from reproductions.keras_gan.pictures import titled
 
 SAMPLES, PROGRESS, ANIMATION = "samples", "progress.png", "progress.gif"
 GENERATOR = "generator.keras"

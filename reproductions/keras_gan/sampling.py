@@ -9,11 +9,11 @@ import numpy as np
 
 from common.errors import UserError, warn
 from common.images import save_gif, save_picture
+from common.pictures import as_rgb, grid
 from common.runs import STATE, load_state, read_settings
 from common.state import restore
 from reproductions.keras_gan.networks import generators
 from reproductions.keras_gan.options import MOST, trained_flags
-from reproductions.keras_gan.pictures import as_bytes, as_rgb, grid
 from reproductions.keras_gan.runs import find_run
 
 #: The folder in the run's own for what `generate.py` makes.
@@ -32,6 +32,15 @@ _FRAMES = 100
 def latent_points(count: int, latent: int, seed: int) -> np.ndarray:
     """Draws latents from N(0, 1); float32, (count, latent). More points begin with the same."""
     return np.random.default_rng(seed).standard_normal((count, latent), np.float32)
+
+
+def as_bytes(pictures: np.ndarray) -> np.ndarray:
+    """From -1..1 to 0..255, rounded; the inverse of what training does.
+
+    Args:
+        pictures: floats, (pictures, height, width, 1 or 3).
+    """
+    return np.clip((pictures + 1) * 127.5, 0, 255).round().astype(np.uint8)
 
 
 def make(generator: keras.Model, latents: np.ndarray) -> np.ndarray:

@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from common.errors import UserError, warn
 from common.interrupts import interrupts_held
+from common.pictures import grid
 from common.runs import STATE, check_writable, load_state
 from common.state import arrays_of, restore
+from datasets.load import Data, is_folder, load_data
 from reproductions.keras_gan.algorithm import Algorithm1
 from reproductions.keras_gan.augmentation import augmentation
-from reproductions.keras_gan.data import Data, is_folder, load_data
 from reproductions.keras_gan.networks import discriminator, generators
-from reproductions.keras_gan.pictures import grid
+from reproductions.keras_gan.options import sides
 from reproductions.keras_gan.report import Report
 from reproductions.keras_gan.run_folder import RunFolder
 from reproductions.keras_gan.sampling import latent_points, make
@@ -44,7 +45,8 @@ def train(flags: argparse.Namespace) -> Path:
             on with; a file cannot be written; or a loss ceases to be a number.
     """
     check_writable(flags.results_dir if flags.resume is None else flags.resume)
-    flags.dataset, data = load_data(flags.dataset, flags.images, flags.image_size, flags.color)
+    size = sides(flags.image_size)
+    flags.dataset, data = load_data(flags.dataset, flags.images, size, flags.color)
     if flags.batch_size > len(data.images):
         raise UserError(
             f"--batch_size {flags.batch_size} is more than the data: "

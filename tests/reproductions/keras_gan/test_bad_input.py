@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
-from reproductions.keras_gan import data
+from datasets import load
 from reproductions.keras_gan.algorithm import Values
 from reproductions.keras_gan.training import Training
 from tests.reproductions.keras_gan import commands
@@ -124,7 +124,7 @@ def test_bad_data_and_folders(folder, refused, monkeypatch, flags, message):
     def no_network():
         raise UserError("MNIST cannot be had: no network")
 
-    monkeypatch.setattr(data, "download_mnist", no_network)
+    monkeypatch.setattr(load, "download_mnist", no_network)
     (folder / "empty").mkdir()
     (folder / "a.txt").write_text("no data")
     write_pictures(folder / "many")

@@ -13,7 +13,7 @@ from PIL import Image
 from common.errors import UserError
 from reproductions.keras_gan import r_format
 from reproductions.keras_gan.formatting import prepare
-from tests.reproductions.keras_gan.halves import LEFT, RIGHT, halves
+from tests.halves import LEFT, RIGHT, halves
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from common.errors import UserError
 from common.runs import versions
-from reproductions.keras_gan import data
+from datasets import load
 from tests.reproductions.keras_gan import commands
 from tests.reproductions.keras_gan.commands import (
     RESULTS,
@@ -65,7 +65,7 @@ def test_settings_tell_everything_about_the_run(five):
     assert saved["command"].startswith("train.py --dataset digits --images 40 --batch_size 5 ")
     assert saved["versions"] == versions()
     assert saved["shape"] == [8, 8, 1]
-    assert saved["data"] == data.load_data("digits", 40, "8x8")[1].digest
+    assert saved["data"] == load.load_data("digits", 40, (8, 8))[1].digest
     given = {"epochs": 5, "save_interval": 2, "batch_size": 5, "filters": 2, "latent": 6, "k": 1}
     assert saved["flags"].items() >= {**given, "seed": 42, "loss": "non-saturating"}.items()
     assert not saved["flags"].keys() & {"resume", "results_dir", "preset"}
@@ -182,7 +182,7 @@ def test_without_mnist_digits_are_drawn_with_a_warning(script, monkeypatch):
     def no_network():
         raise UserError("MNIST cannot be had: no network")
 
-    monkeypatch.setattr(data, "download_mnist", no_network)
+    monkeypatch.setattr(load, "download_mnist", no_network)
     ended = script("train", " ".join(SMALL[2:]))
     assert ended.status == 0
     assert ended.error.startswith("warning: MNIST cannot be had: no network; learning from digits")

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
+from datasets import load
 from datasets.digits import draw_digits
 from datasets.idx import write_idx
-from reproductions.keras_gan import data
-from reproductions.keras_gan.data import Data, is_folder, load_data
+from datasets.load import Data, is_folder, load_data
 
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -35,12 +35,12 @@ def mnist(monkeypatch):
 def no_mnist(monkeypatch):
     """A machine that neither has MNIST nor a network; it draws few digits."""
 
-    def load():
+    def fail():
         print("Downloading data from https://...")
         raise Exception("URL fetch failure on https://a/mnist.npz: None -- [Errno -2] No name")
 
-    monkeypatch.setattr(keras.datasets.mnist, "load_data", load)
-    monkeypatch.setattr(data, "DRAWN", 30)
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", fail)
+    monkeypatch.setattr(load, "DRAWN", 30)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_no_mnist_by_default(no_mnist, capfd):
 
 def test_no_mnist_keeps_the_other_flags(no_mnist, capfd):
     """The digits drawn instead are as many, as large and as colourful as asked for."""
-    assert load_data(None, 7, "8x12", "rgb")[1].images.shape == (7, 12, 8, 3)
+    assert load_data(None, 7, (12, 8), "rgb")[1].images.shape == (7, 12, 8, 3)
     assert capfd.readouterr().err.count("warning: ") == 1
 
 
@@ -133,7 +133,7 @@ def test_as_many_digits_as_mnist(monkeypatch):
         asked.append((count, seed))
         return draw_digits(3, seed)
 
-    monkeypatch.setattr(data, "draw_digits", draw)
+    monkeypatch.setattr(load, "draw_digits", draw)
     load_data("digits")
     assert asked == [(60000, 0)]
 
@@ -230,13 +230,12 @@ def test_more_than_there_are(source):
 
 
 @pytest.mark.parametrize("color", ["grey", "rgb"])
-@pytest.mark.parametrize("size", ["4x4", "28x28", "32x20"])
+@pytest.mark.parametrize("size", [(4, 4), (28, 28), (20, 32)])
 def test_size_and_colour(source, size, color):
-    """Pictures have the size asked for, WIDTHxHEIGHT, and one or three channels."""
+    """Pictures have the height and width asked for, and one or three channels."""
     dataset, channels = source
     _, found = load_data(dataset, 8, size, color)
-    width, height = map(int, size.split("x"))
-    assert found.images.shape == (8, height, width, 1 if color == "grey" else 3)
+    assert found.images.shape == (8, *size, 1 if color == "grey" else 3)
     assert found.images.dtype == np.uint8
     # Digits have no colour; pictures of one's own keep theirs.
     coloured = np.ptp(found.images, axis=3).max() > 0
@@ -245,14 +244,14 @@ def test_size_and_colour(source, size, color):
 
 def test_their_own_size(mnist):
     """Digits asked for in their own size are left as they are."""
-    np.testing.assert_array_equal(load_data("mnist", None, "28x28")[1].images[..., 0], mnist[0])
+    np.testing.assert_array_equal(load_data("mnist", None, (28, 28))[1].images[..., 0], mnist[0])
 
 
 def test_stretched(mnist):
     """A digit twice as wide and half as high has its ink at the same places."""
     mnist[0][:] = 0
     mnist[0][:, :14, :7] = 240
-    image = load_data("mnist", None, "56x14")[1].images[0, ..., 0]
+    image = load_data("mnist", None, (14, 56))[1].images[0, ..., 0]
     assert (image[:6, :12] == 240).all() and (image[8:].max(), image[:, 16:].max()) == (0, 0)
 
 
@@ -338,5 +337,5 @@ def test_digest():
 def test_digest_of_what_is_loaded(source):
     """It is the same each time, and another for another size."""
     dataset, _ = source
-    digests = [load_data(dataset, *how)[1].digest for how in [(8,), (8,), (7,), (8, "8x8")]]
+    digests = [load_data(dataset, *how)[1].digest for how in [(8,), (8,), (7,), (8, (8, 8))]]
     assert digests[0] == digests[1] and len(set(digests)) == 3

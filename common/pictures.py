@@ -95,15 +95,6 @@ def read_all(
     return np.stack(pictures), numbers
 
 
-def as_bytes(pictures: np.ndarray) -> np.ndarray:
-    """From -1..1 to 0..255, rounded; the inverse of what training does.
-
-    Args:
-        pictures: floats, (pictures, height, width, 1 or 3).
-    """
-    return np.clip((pictures + 1) * 127.5, 0, 255).round().astype(np.uint8)
-
-
 def as_rgb(pictures: np.ndarray) -> np.ndarray:
     """Grey pictures as RGB; RGB pictures as they are; (..., 1 or 3) to (..., 3)."""
     return np.broadcast_to(pictures, (*pictures.shape[:-1], 3))

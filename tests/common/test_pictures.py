@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
-from reproductions.keras_gan.pictures import (
+from common.pictures import (
     SUFFIXES,
-    as_bytes,
     as_rgb,
     class_of,
     grid,
@@ -16,7 +15,7 @@ from reproductions.keras_gan.pictures import (
     read_scaled,
     titled,
 )
-from tests.reproductions.keras_gan.halves import LEFT, RIGHT, halves
+from tests.halves import LEFT, RIGHT, halves
 
 
 @pytest.fixture
@@ -224,25 +223,6 @@ def test_all_broken(folder, capfd):
     with pytest.raises(UserError, match=r"none of the 2 pictures can be read.*a\.png") as refused:
         read_all(paths_in(found), 4, 4)
     assert str(refused.value).isprintable() and capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_bytes_again(kind):
-    """Each of the 256 values is what it was before training scaled it to -1..1."""
-    values = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    scaled = values.astype(kind) / kind(127.5) - 1
-    assert scaled.dtype == kind and scaled.min() == -1 and scaled.max() == 1
-    found = as_bytes(scaled)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, values)
-    # Nor does a little less or more change it.
-    for more in (-0.003, 0.003):
-        np.testing.assert_array_equal(as_bytes(scaled + kind(more)), values)
-
-
-def test_beyond_black_and_white():
-    """What is out of range is black or white."""
-    assert as_bytes(np.array([-1e30, -1.5, -1.001, 1.001, 7])).tolist() == [0, 0, 0, 255, 255]
 
 
 def test_grey_as_rgb():

@@ -8,10 +8,9 @@ import numpy as np
 from PIL import Image
 
 from common.errors import UserError, warn
+from common.pictures import class_of, picture_paths, read_all, scaled
 from datasets.digits import draw_digits
 from datasets.mnist import download_mnist, is_idx, read_mnist
-from reproductions.keras_gan.options import sides
-from reproductions.keras_gan.pictures import class_of, picture_paths, read_all, scaled
 
 #: Digits that are drawn, as many as MNIST's for training, and with which seed.
 DRAWN, _DRAWING_SEED = 60_000, 0
@@ -55,14 +54,23 @@ def is_folder(dataset: str) -> bool:
 def load_data(
     dataset: str | None,
     images: int | None = None,
-    image_size: str | None = None,
+    size: tuple[int, int] | None = None,
     color: str | None = None,
 ) -> tuple[str, Data]:
-    """Reads or draws pictures; the arguments are the flags of `train.py`.
+    """Reads or draws pictures.
+
+    Args:
+        dataset: `mnist`, `digits` (drawn here), a folder of pictures with or without a subfolder
+            for each class, or one of MNIST's files or a folder of them. None: `mnist`, or `digits`
+            with a warning where MNIST cannot be had.
+        images: how many at most: the first ones; of a folder, some of all its parts. None: all;
+            of drawn digits, as many as MNIST has for training.
+        size: height and width to stretch them to. None: 28x28 for a folder of pictures, the others
+            as they are.
+        color: `grey` or `rgb`. None: `rgb` for a folder of pictures, else `grey`.
 
     Returns:
-        The dataset's name as a flag (`digits` if there was none and MNIST cannot be had), and the
-        pictures.
+        The dataset's name as given (if there was none `mnist` or `digits`), and the pictures.
 
     Raises:
         UserError: there are none, or only one.
@@ -75,24 +83,24 @@ def load_data(
             warn(f"{error}; learning from digits that are drawn here: --dataset digits")
             dataset = "digits"
             read = draw_digits(images or DRAWN, _DRAWING_SEED)
-        data = _prepared(dataset, *read, images, image_size, color or "grey")
+        data = _prepared(dataset, *read, images, size, color or "grey")
     elif is_folder(dataset):
-        data = _own(Path(dataset), images, image_size, color or "rgb")
+        data = _own(Path(dataset), images, size, color or "rgb")
     else:
         read = _digits(dataset, images)
         name = Path(dataset).name.split("-")[0]
-        data = _prepared(name, *read, images, image_size, color or "grey")
+        data = _prepared(name, *read, images, size, color or "grey")
     if len(data.images) < 2:
         raise UserError(f"{dataset} has one picture only; a GAN needs two, better hundreds")
     return dataset, data
 
 
-def _own(folder: Path, most: int | None, image_size: str | None, color: str) -> Data:
+def _own(folder: Path, most: int | None, size: tuple[int, int] | None, color: str) -> Data:
     paths = picture_paths(folder)
     if most is not None and most < len(paths):
         # Of all classes.
         paths = [paths[number * len(paths) // most] for number in range(most)]
-    pictures, read = read_all(paths, *(sides(image_size) or _OWN_SIZE), color)
+    pictures, read = read_all(paths, *(size or _OWN_SIZE), color)
     names = [class_of(paths[number], folder) for number in read]
     classes = sorted(set(names))
     labels = np.array([classes.index(name) for name in names])
@@ -117,12 +125,12 @@ def _prepared(
     pictures: np.ndarray,
     labels: np.ndarray | None,
     most: int | None,
-    image_size: str | None,
+    size: tuple[int, int] | None,
     color: str,
 ) -> Data:
     pictures = pictures[:most]
-    if image_size is not None and sides(image_size) != pictures.shape[1:]:
-        pictures = np.stack([scaled(Image.fromarray(p), *sides(image_size)) for p in pictures])
+    if size is not None and size != pictures.shape[1:]:
+        pictures = np.stack([scaled(Image.fromarray(p), *size) for p in pictures])
     pictures = pictures.reshape(*pictures.shape[:3], 1)
     if color == "rgb":
         pictures = pictures.repeat(3, axis=3)
