@@ -185,7 +185,7 @@ def _prepare(flags: argparse.Namespace, loader: Loader | None) -> Loader:
 def _encoder_and_generator(
     flags: argparse.Namespace, loader: Loader
 ) -> tuple[keras.Model, keras.Model]:
-    weights = _weights(flags.encoder_definition, flags.encoder_weights)
+    weights = weights_for(flags.encoder_definition, flags.encoder_weights)
     encoder = loader.load(flags.encoder_definition, weights)
     generator = loader.load(flags.generator_definition, flags.generator_weights)
     check_takes_images(encoder, "encoder")
@@ -193,7 +193,7 @@ def _encoder_and_generator(
     return encoder, generator
 
 
-def _weights(definition: str, weights: str) -> str:
+def weights_for(definition: str, weights: str) -> str:
     """Those of a flag, or by default those that belong to a network of the suite."""
     if weights == CAFFENET_WEIGHTS:
         return SUITE[definition].weights if definition in SUITE else weights
@@ -205,7 +205,7 @@ def _weights(definition: str, weights: str) -> str:
 def _net_weights(flags: argparse.Namespace) -> str:
     if hasattr(flags, "captioner_definition"):
         return flags.net_weights  # which are the captioner's too
-    return _weights(flags.net_definition, flags.net_weights)
+    return weights_for(flags.net_definition, flags.net_weights)
 
 
 def _condition_network(flags: argparse.Namespace, loader: Loader) -> keras.Model:

@@ -21,6 +21,15 @@ MEAN_FILE = "ilsvrc_2012_mean.mat"
 MEAN_COLOUR = (104.00648498535156, 116.66902160644531, 122.67945861816406)
 
 
+def mean_of(channels: int) -> np.ndarray:
+    """What networks that learned here subtract from pixels, float32, (channels,).
+
+    Args:
+        channels: 3: ImageNet's mean colour, BGR; 1: the mean of that.
+    """
+    return np.array(MEAN_COLOUR if channels == 3 else [np.mean(MEAN_COLOUR)], np.float32)
+
+
 def find_image(path: str, stand_in: bool = False) -> Path:
     """Finds a picture; the original's own one also where `datasets/download.py` put it.
 

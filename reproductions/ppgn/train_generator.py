@@ -1,0 +1,26 @@
+"""Trains a generator for the sampler.
+
+`-h` shows the flags. The work is in `training/generator_run.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.ppgn.training.options import parse_generator
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and trains."""
+    import_tensorflow()
+    from reproductions.ppgn.training.generator_run import train_generator
+
+    train_generator(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_generator, main)

@@ -1,0 +1,26 @@
+"""Trains a prior for the sampler.
+
+`-h` shows the flags. The work is in `training/prior_run.py`.
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from common import flags
+from common.quiet import import_tensorflow
+from reproductions.ppgn.training.options import parse_prior
+
+
+def main(options) -> None:
+    """Imports TensorFlow, now that the flags are known to be right, and trains."""
+    import_tensorflow()
+    from reproductions.ppgn.training.prior_run import train_prior
+
+    train_prior(options)
+
+
+if __name__ == "__main__":
+    flags.run(parse_prior, main)

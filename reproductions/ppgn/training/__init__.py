@@ -1,0 +1,1 @@
+"""Training of the networks that PPGN samples with: generators, classifiers, priors."""

@@ -1,0 +1,224 @@
+"""The joint recipe: one step of the generator and of its discriminator.
+
+Section 3.4 and 3.5 of the paper, with the losses of Dosovitskiy and Brox (arXiv 1602.02644).
+"""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from common.noise import normal, uniform
+from reproductions.ppgn.crops import view
+from reproductions.ppgn.ends import after_activation
+from reproductions.ppgn.training.discriminator import DROPOUT
+
+#: Labels of D.
+REAL, FAKE = 0, 1
+
+
+class Weights(NamedTuple):
+    """Of the generator's losses; those of arXiv 1602.02644, section 3.4.
+
+    Attributes:
+        image: of the squared distance of images.
+        features: of that of features at a lower layer of E, h_1.
+        code: of that of codes, h.
+        adversarial: of log D.
+    """
+
+    image: float = 2e-6
+    features: float = 1e-2
+    code: float = 1e-2
+    adversarial: float = 100.0
+
+
+class Values(NamedTuple):
+    """What a step measures, before weights: each a number, or a scalar tensor in compiled code.
+
+    Attributes:
+        image: half the squared distance of an image to its reconstruction.
+        features: that of their features.
+        code: that of their codes.
+        adversarial: the generator's part, -log D(real | G(h)).
+        real: the discriminator's loss on images, -log D(real | x).
+        fake: that on reconstructions, -log D(generated | G(h)).
+    """
+
+    image: float
+    features: float
+    code: float
+    adversarial: float
+    real: float
+    fake: float
+
+
+def half_squared(a, b):
+    """Caffe's EuclideanLoss of each image, but for the mean over them: sum (a - b)² / 2, (n,)."""
+    return ops.sum(ops.square(a - b), axis=tuple(range(1, len(a.shape)))) / 2
+
+
+def cross_entropy(logits, label: int):
+    """Minus the log-probability of a label, (n,), of logits (n, 2)."""
+    return -ops.log_softmax(logits, axis=-1)[:, label]
+
+
+class Joint:
+    """G and D with their optimisers, and E, which does not change.
+
+    Args:
+        generator: G, see `reproductions.ppgn.training.generator`.
+        discriminator: D.
+        encoder: E, from images to the two layers among others.
+        feature_layer: E's layer h_1, after its activation.
+        code_layer: E's layer h, likewise.
+        weights: of the losses.
+        optimizers: of G and of D.
+        decay: of D's weights: this times a weight is added to its gradient.
+        noise: of the joint variant: standard deviation of what is added to x, h_1 and h, relative
+            to the mean absolute value of each; 0 for the noiseless one.
+        told: whether D is told the codes.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        encoder: keras.Model,
+        feature_layer: str,
+        code_layer: str,
+        weights: Weights,
+        optimizers: tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer],
+        decay: float = 4e-4,
+        noise: float = 0.0,
+        told: bool = False,
+    ):
+        self.generator, self.discriminator = generator, discriminator
+        self._weights, self._decay, self._noise, self._told = weights, decay, noise, told
+        self._optimizers = optimizers
+        features = after_activation(encoder, feature_layer)
+        code = after_activation(encoder, code_layer)
+        self._features = keras.Model(encoder.inputs[0], features)
+        self._code = keras.Model(features, code)
+        self._features.trainable = self._code.trainable = False
+        for optimizer, player in zip(optimizers, (generator, discriminator), strict=True):
+            optimizer.build(player.trainable_variables)
+
+    def reconstruct(self, images):
+        """G(E(x)), as E sees it, of images (n, height, width, channels)."""
+        return view(self.generator(self._code(self._features(images))), images.shape[1:3])
+
+    def step(self, images, seed, train_d: bool, train_g: bool) -> Values:
+        """Makes a step: D first, then G against what D is by then.
+
+        On several devices each has a part of the batch, and all of them make the same step.
+
+        Args:
+            images: this device's, (n, height, width, channels), BGR minus the mean, as E takes
+                them.
+            seed: two integers; of the noise and of D's dropout.
+            train_d: whether D changes.
+            train_g: whether G does.
+
+        Returns:
+            Means over the whole batch, before this step.
+        """
+        devices = tf.distribute.get_replica_context()
+        parts = devices.num_replicas_in_sync
+        batch = images.shape[0] * parts
+        draws = _Draws(seed, devices.replica_id_in_sync_group, images.shape[0], batch)
+
+        noisy = self._noisy(images, draws)
+        features = self._features(images)
+        noisy_features = self._features(noisy) if self._noise else features
+        code = self._code(self._noisy(noisy_features, draws))
+        clean_code = self._code(features) if self._noise else code
+        given = self._noisy(code, draws)
+        w = self._weights
+        with tf.GradientTape() as tape:
+            made = view(self.generator(given, training=True), images.shape[1:3])
+            made_features = self._features(made)
+            losses = (
+                ops.sum(half_squared(made, images)) / batch,
+                ops.sum(half_squared(made_features, features)) / batch,
+                ops.sum(half_squared(self._code(made_features), clean_code)) / batch,
+            )
+            loss = w.image * losses[0] + w.features * losses[1] + w.code * losses[2]
+        adversarial = real = fake = pull = ops.zeros(())
+        if w.adversarial:
+            real, fake = self._train_d(images, made, code, draws, batch, parts, train_d)
+            with tf.GradientTape(watch_accessed_variables=False) as beyond:
+                beyond.watch(made)
+                says = self._says(made, code, draws)
+                adversarial = ops.sum(cross_entropy(says, REAL)) / batch
+            pull = w.adversarial * beyond.gradient(adversarial, made)
+        if train_g:
+            pull = ops.broadcast_to(pull, ops.shape(made))
+            variables = self.generator.trainable_variables
+            values = [one.value for one in variables]
+            gradients = tape.gradient([loss, made], values, output_gradients=[tf.ones(()), pull])
+            self._optimizers[0].apply(gradients, variables)
+        values = [*losses, adversarial, real, fake]
+        return Values(*devices.all_reduce(tf.distribute.ReduceOp.SUM, values))
+
+    def _noisy(self, values, draws):
+        if not self._noise:
+            return values
+        # The level is that of the batch on this device: an estimate of the data's own.
+        return values + self._noise * ops.mean(ops.abs(values)) * draws.normal(values.shape[1:])
+
+    def _says(self, images, code, draws):
+        """D's logits, with dropout."""
+        widths = [one.shape[-1] for one in self.discriminator.inputs[1:3]]
+        kept = [ops.cast(draws.uniform((width,)) >= DROPOUT, "float32") for width in widths]
+        masks = [one / (1 - DROPOUT) for one in kept]
+        given = [images, *masks, code] if self._told else [images, *masks]
+        return self.discriminator(given, training=True)
+
+    def _train_d(self, images, made, code, draws, batch: int, parts: int, train: bool):
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape() as tape:
+            real = ops.sum(cross_entropy(self._says(images, code, draws), REAL)) / batch
+            fake = ops.sum(cross_entropy(self._says(made, code, draws), FAKE)) / batch
+            loss = self._weights.adversarial * (real + fake)
+        if train:
+            gradients = tape.gradient(loss, [one.value for one in variables])
+            # Gradients of all devices are added, and this must come once.
+            decay = self._decay / parts
+            gradients = [g + decay * v for g, v in zip(gradients, variables, strict=True)]
+            self._optimizers[1].apply(gradients, variables)
+        return real, fake
+
+    @property
+    def variables(self) -> dict[str, list]:
+        """Everything that changes, by part."""
+        return {
+            "generator": self.generator.variables,
+            "discriminator": self.discriminator.variables,
+            "adam_of_generator": self._optimizers[0].variables,
+            "adam_of_discriminator": self._optimizers[1].variables,
+        }
+
+
+class _Draws:
+    """Random numbers for this device's part of a batch, the same however it is divided."""
+
+    def __init__(self, seed, part, count: int, batch: int):
+        self._seed, self._part, self._count, self._batch = seed, part, count, batch
+        self._drawn = 0
+
+    def normal(self, shape: tuple[int, ...]):
+        """N(0, 1), (n, *shape)."""
+        return self._mine(normal, shape)
+
+    def uniform(self, shape: tuple[int, ...]):
+        """U(0, 1), (n, *shape)."""
+        return self._mine(uniform, shape)
+
+    def _mine(self, draw, shape):
+        self._drawn += 1
+        # A thousand draws lie between the seeds of two steps.
+        seed = tf.stack([self._seed[0], 1000 * self._seed[1] + self._drawn])
+        first = self._part * self._count
+        return draw((self._batch, *shape), seed)[first : first + self._count]

@@ -1,0 +1,289 @@
+"""The flags of `train_generator.py`, `train_classifier.py` and `train_prior.py`."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from common.flags import (
+    Parser,
+    fraction,
+    non_negative_float,
+    positive_float,
+    positive_int,
+    resolve,
+    seed,
+)
+from common.runs import SETTINGS, read_settings
+from reproductions.ppgn.options import CAFFENET_WEIGHTS
+
+RESULTS = "results/ppgn"
+
+#: What learning rates are multiplied by, at each of --lr_steps.
+LR_GAMMA = 0.5
+
+#: Networks of the suite for its own drawn digits, kept in `pretrained/`.
+DIGITS_ENCODER = "digits_encoder"
+
+#: A few minutes on two CPU cores, on drawn digits or whatever small pictures are given.
+_SMALL = {"dataset": "digits", "images": 20_000, "save_interval": 500}
+PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "train_generator.py": {
+        "quick": {
+            **_SMALL,
+            "encoder_definition": DIGITS_ENCODER,
+            "iterations": 4000,
+            "learning_rate": 1e-3,
+            "lr_steps": [2500, 3200, 3600],
+            "discriminator_learning_rate": 3e-4,
+            "discriminator_filters": 16,
+            "filters": 40,
+            "weight_image": 4e-4,
+            "weight_features": 1.0,
+            "weight_code": 1.0,
+        }
+    },
+    "train_classifier.py": {
+        "quick": {**_SMALL, "iterations": 1250, "filters": 24, "code": 96},
+    },
+    "train_prior.py": {
+        "quick": {**_SMALL, "encoder_definition": DIGITS_ENCODER, "iterations": 2000},
+    },
+}
+
+#: What may be given together with --resume.
+MAY_CHANGE = ("iterations", "save_interval", "checkpoint_interval", "distribute")
+
+#: Arguments that belong to the call and not to the run.
+OF_CALL = ("resume", "results_dir", "distribute")
+
+_DATASET = (
+    "digits (drawn here), mnist, a folder of pictures (flat, or a subfolder for each class), or "
+    "MNIST's files (*-images-idx3-ubyte.gz, or their folder)"
+)
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that are none or that the help tells of in words."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.default is None or "default" in action.help:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def path(text: str) -> str:
+    """A flag's type: a path; `~` is the home folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return os.path.expanduser(text)
+
+
+def side(text: str) -> int:
+    """A flag's type: the side of square pictures."""
+    value = positive_int(text)
+    if not 8 <= value <= 1024:
+        raise argparse.ArgumentTypeError(f"must be from 8 to 1024, got {text}")
+    return value
+
+
+def width(text: str) -> int:
+    """A flag's type: how many numbers or filters, from 1."""
+    value = positive_int(text)
+    if value > 8192:
+        raise argparse.ArgumentTypeError(f"must be 8192 or less, got {text}")
+    return value
+
+
+def _parser(script: str, about: str, dataset: str | None) -> Parser:
+    """With the flags that all three scripts have."""
+    parser = Parser(script, about, "_")
+    parser.formatter_class = _Formatter
+    add = parser.add_argument
+    add("--dataset", type=path, default=dataset, help=_DATASET)
+    add("--images", type=positive_int, help="at most so many pictures; of digits: draw so many")
+    add("--color", choices=("grey", "rgb"), help="default: digits grey, pictures rgb")
+    add("--mirror", action="store_true", help="mirror pictures at random")
+    add("--seed", type=seed, default=0, help="of everything that is random")
+    about = "iterations between pictures of what was learned"
+    add("--save_interval", type=positive_int, default=1000, help=about)
+    about = "seconds of work that a killed run loses at most"
+    add("--checkpoint_interval", type=non_negative_float, default=120.0, help=about)
+    add("--results_dir", type=path, default=RESULTS, help="folder of all runs")
+    add("--resume", type=path, metavar="RUN", help="go on with a run: latest, its name or a path")
+    add("--preset", choices=("quick",), help="a small setting that ends within minutes")
+    about = "share each batch among all GPUs of this machine (mirrored), or among the machines "
+    about += "that TF_CONFIG names (multiworker); default: one device"
+    add("--distribute", choices=("one", "mirrored", "multiworker"), default="one", help=about)
+    return parser
+
+
+def _add_encoder(parser: Parser) -> None:
+    add = parser.add_argument
+    about = "E: caffenet, a .prototxt, a Keras model file, or a run of train_classifier.py"
+    add("--encoder_definition", type=path, default="caffenet", help=about)
+    add("--encoder_weights", type=path, default=CAFFENET_WEIGHTS, help="E's, for Caffe networks")
+    about = "random: networks made on the spot, of which little can be learned"
+    add("--weights", choices=("pretrained", "random"), default="pretrained", help=about)
+    add("--code_layer", default="fc6", help="E's layer h, after its activation")
+
+
+def generator_parser() -> Parser:
+    """The parser of `train_generator.py`."""
+    about = "Train a generator: from codes of an encoder back to images."
+    parser = _parser("train_generator.py", about, None)
+    add = parser.add_argument
+    _add_encoder(parser)
+    about = "E's lower layer h_1; default: pool5, or E's last one with maps before h"
+    add("--feature_layer", help=about)
+    about = "side of G's images, of which E sees a part or all; default: 256 for E's 227, else E's"
+    add("--image_size", type=side, help=about)
+    add("--filters", type=width, default=32, help="of G, on half the images' size")
+    add("--dense", type=width, help="width of G's first two layers; default: length of the codes")
+    add("--discriminator_filters", type=width, default=32, help="of D's first layer")
+    about = "tell D the codes, as arXiv 1602.02644 does"
+    add("--tell_codes", action="store_true", help=about)
+    add("--weight_image", type=non_negative_float, default=2e-6, help="of the images' distance")
+    about = "of that of features in h_1"
+    add("--weight_features", type=non_negative_float, default=1e-2, help=about)
+    add("--weight_code", type=non_negative_float, default=1e-2, help="of that of codes in h")
+    about = "of the adversarial loss; 0: there is no D"
+    add("--weight_adversarial", type=non_negative_float, default=100.0, help=about)
+    about = "of the joint variant: what is added to x, h_1 and h, relative to each one's mean size"
+    add("--noise", type=non_negative_float, default=0.0, help=about)
+    add("--batch_size", type=positive_int, default=64, help="pictures of a step, on all devices")
+    add("--iterations", type=positive_int, default=1_000_000, help="steps, in all")
+    add("--learning_rate", type=positive_float, default=2e-4, help="of Adam")
+    about = "of D's Adam; default: as --learning_rate"
+    add("--discriminator_learning_rate", type=positive_float, help=about)
+    about = "steps at which the learning rates are halved"
+    steps = [300_000, 500_000, 700_000, 900_000, 1_100_000]
+    add("--lr_steps", type=positive_int, nargs="*", default=steps, help=about)
+    add("--beta1", type=fraction, default=0.9, help="of Adam")
+    add("--beta2", type=fraction, default=0.999, help="of Adam")
+    about = "of D: times a weight, added to its gradient"
+    add("--weight_decay", type=non_negative_float, default=4e-4, help=about)
+    return parser
+
+
+def classifier_parser() -> Parser:
+    """The parser of `train_classifier.py`."""
+    about = "Train a small classifier, which is encoder and condition network."
+    parser = _parser("train_classifier.py", about, "digits")
+    add = parser.add_argument
+    add("--image_size", type=side, default=None, help="default: 28 for digits, 64 for pictures")
+    add("--filters", type=width, default=32, help="of the first convolution")
+    add("--code", type=width, default=128, help="units of fc6, the length of codes")
+    add("--batch_size", type=positive_int, default=128, help="pictures of a step, on all devices")
+    add("--iterations", type=positive_int, default=5000, help="steps, in all")
+    about = "of Adam; it falls to 0 like a cosine"
+    add("--learning_rate", type=positive_float, default=2e-3, help=about)
+    return parser
+
+
+def prior_parser() -> Parser:
+    """The parser of `train_prior.py`."""
+    about = "Train a denoising auto-encoder, the prior of PPGN-x or PPGN-h."
+    parser = _parser("train_prior.py", about, None)
+    add = parser.add_argument
+    about = "x: of pixels, with a generator that is none; h: of an encoder's codes"
+    add("--of", choices=("x", "h"), default="h", help=about)
+    _add_encoder(parser)
+    add("--image_size", type=side, help="of --of x; default: 28 for digits, 64 for pictures")
+    about = "standard deviation of what is added, relative to the mean size of a code's numbers "
+    about += "(x: to the range of pixels); default: 0.01 for h, 0.1 for x"
+    add("--noise", type=non_negative_float, help=about)
+    add("--filters", type=width, default=64, help="of --of x")
+    add("--batch_size", type=positive_int, default=64, help="pictures of a step, on all devices")
+    add("--iterations", type=positive_int, default=100_000, help="steps, in all")
+    about = "of Adam; it falls to 0 like a cosine"
+    add("--learning_rate", type=positive_float, default=1e-3, help=about)
+    return parser
+
+
+def find_run(results_dir: str, name: str, script: str | None = None) -> Path:
+    """Finds the folder of a run.
+
+    Args:
+        results_dir: the folder of all runs.
+        name: `latest`: the one that began last; the name of its folder, or a path.
+        script: which it must be a run of; None: any.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name == "latest":
+        runs = [one.parent for one in Path(results_dir).glob(f"*/{SETTINGS}")]
+        runs = [one for one in runs if script in (None, _script_of(one))]
+        if not runs:
+            raise UserError(f"no run of {script or 'training'} in {results_dir}")
+        return max(runs, key=lambda one: (one / SETTINGS).stat().st_mtime_ns)
+    for folder in (Path(results_dir, name), Path(name)):
+        if (folder / SETTINGS).is_file():
+            return folder
+    raise UserError(f"no run {name} in {results_dir}, and no run folder of that name")
+
+
+def _script_of(run: Path) -> str | None:
+    try:
+        return read_settings(run).get("script")
+    except UserError:
+        return None
+
+
+def own_flags(flags: argparse.Namespace) -> dict[str, object]:
+    """The flags that make a run what it is, for `run.json`."""
+    not_own = (*OF_CALL, "preset", "script")
+    return {name: value for name, value in vars(flags).items() if name not in not_own}
+
+
+def _parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
+    given = parser.parse_args(argv)
+    script = parser.prog
+    resumed = None
+    if given.resume is not None:
+        resumed = find_run(given.results_dir, given.resume, script)
+
+    def saved(_: str) -> dict:
+        settings = read_settings(resumed)
+        if settings.get("script") != script or not isinstance(settings.get("flags"), dict):
+            raise UserError(f"{resumed} is no run of reproductions/ppgn/{script}")
+        return settings["flags"]
+
+    flags = resolve(parser, argv, PRESETS[script], saved, MAY_CHANGE, OF_CALL)
+    flags.resume, flags.script = resumed, script
+    if flags.dataset is None:
+        parser.error(f"the following arguments are required: --dataset: {_DATASET}")
+    if flags.dataset not in ("mnist", "digits"):
+        flags.dataset = os.path.abspath(flags.dataset)
+    return flags
+
+
+def parse_generator(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `train_generator.py`.
+
+    Args:
+        argv: the words after the script's name.
+
+    Raises:
+        UserError: no such run to go on with.
+    """
+    parser = generator_parser()
+    flags = _parse(parser, argv)
+    weights = ("weight_image", "weight_features", "weight_code", "weight_adversarial")
+    if not any(getattr(flags, name) for name in weights):
+        parser.error("all weights are 0: there is nothing to learn from")
+    if flags.lr_steps != sorted(set(flags.lr_steps)):
+        parser.error(f"argument --lr_steps: must rise, got {flags.lr_steps}")
+    return flags
+
+
+def parse_classifier(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `train_classifier.py`; see `parse_generator`."""
+    return _parse(classifier_parser(), argv)
+
+
+def parse_prior(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `train_prior.py`; see `parse_generator`."""
+    return _parse(prior_parser(), argv)
