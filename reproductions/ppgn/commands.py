@@ -20,6 +20,7 @@ from reproductions.ppgn.formats import FORMATS
 from reproductions.ppgn.inpainting import Context, get_mask
 from reproductions.ppgn.naming import caption_stem, class_stem
 from reproductions.ppgn.networks import (
+    KEPT,
     KERAS_ENDINGS,
     SUITE,
     Loader,
@@ -82,7 +83,8 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
         raise UserError(f"--region needs a convolution, the layer {flags.act_layer} has no maps")
     _check_opt_layer(flags, encoder)
     inpainting = flags.epsilon4 > 0
-    networks = Networks(generator, encoder, flags.code_layer, condition, inpainting)
+    prior = _prior(flags, loader)
+    networks = Networks(generator, encoder, flags.code_layer, condition, inpainting, prior)
 
     lists = [[unit] for unit in numbers] if flags.batch_units else [numbers]
     plans = schedules(flags, lists)
@@ -135,7 +137,8 @@ def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> 
     _check_captioner(captioner, numbers, words)
     condition = CaptionCondition(network, flags.act_layer, captioner, numbers)
     _check_opt_layer(flags, encoder)
-    networks = Networks(generator, encoder, flags.code_layer, condition)
+    prior = _prior(flags, loader)
+    networks = Networks(generator, encoder, flags.code_layer, condition, prior=prior)
     readable = flags.sentence.replace("_", " ")
 
     plans = schedules(flags, [[readable]])
@@ -193,11 +196,22 @@ def _encoder_and_generator(
     return encoder, generator
 
 
+def _prior(flags: argparse.Namespace, loader: Loader) -> keras.Model | None:
+    """R(h), where it is a network of its own."""
+    if flags.prior_definition is None:
+        return None
+    return loader.load(flags.prior_definition, "")
+
+
 def weights_for(definition: str, weights: str) -> str:
-    """Those of a flag, or by default those that belong to a network of the suite."""
+    """Those of a flag, or by default those that belong to a network of the suite.
+
+    Raises:
+        UserError: the network has its own.
+    """
     if weights == CAFFENET_WEIGHTS:
         return SUITE[definition].weights if definition in SUITE else weights
-    if Path(definition).suffix in KERAS_ENDINGS:
+    if definition in KEPT or Path(definition).suffix in KERAS_ENDINGS:
         raise UserError(f"the Keras model {definition} has its own weights, not {weights}")
     return weights
 
@@ -288,9 +302,7 @@ def _starter(
         raise UserError(
             f"--patch {flags.patch} must be smaller than the images, which are {size[0]}x{size[1]}"
         )
-    if encoder.input_shape[-1] != 3:
-        raise UserError("starting from a picture is for networks of 3 channels")
-    picture = load_image(start, size)
+    picture = load_image(start, size, encoder.input_shape[-1], _mean_image(flags))
     encode = code_of(encoder, flags.opt_layer or flags.code_layer, networks.code_size)
     if not inpainting:
         code = encode(picture)
@@ -303,6 +315,13 @@ def _starter(
         return Chain(plan, name, random, encode(image), Context(mask, image))
 
     return from_masked_picture
+
+
+def _mean_image(flags: argparse.Namespace) -> bool:
+    """Whether the encoder takes images minus ImageNet's mean image, as Caffe's networks do."""
+    return flags.encoder_definition not in KEPT and (
+        Path(flags.encoder_definition).suffix not in KERAS_ENDINGS
+    )
 
 
 def _command_of(flags: argparse.Namespace) -> str:

@@ -49,6 +49,12 @@ SUITE = {
     "lrcn": Suite(lrcn, "lrcn", "lrcn_word_to_preds.deploy.prototxt"),
 }
 
+#: Networks of the suite for its own drawn digits, which are kept with it.
+KEPT = {
+    name: str(pretrained.MANIFEST.parent / f"ppgn_{name}.keras")
+    for name in ("digits_encoder", "digits_generator")
+}
+
 #: Gains of random weights, by the names of those that they stand for.
 GAINS = {
     "caffenet": CAFFENET_GAINS,
@@ -111,7 +117,7 @@ class Loader:
         """Loads a network; the same one again if it was loaded before.
 
         Args:
-            definition: a name in `SUITE`, a .prototxt, or a Keras model file.
+            definition: a name in `SUITE` or `KEPT`, a .prototxt, or a Keras model file.
             weights: a name in the manifest or a .caffemodel; not used for a Keras file. The
                 original's paths stand for the suite's own where they do not exist.
             **options: of the network's builder, or of `import_network`.
@@ -119,6 +125,7 @@ class Loader:
         Raises:
             UserError: there is no such file, it cannot be read, or the two do not fit.
         """
+        definition = KEPT.get(definition, definition)
         name = suite_name(definition)
         key = (name or os.path.realpath(definition), weights_name(weights) or weights, *options)
         key = (*key, *map(repr, options.values()))
@@ -156,7 +163,7 @@ class Loader:
             self.used.append(definition)
             return _read_keras(definition)
         if not os.path.exists(definition):
-            known = ", ".join(SUITE)
+            known = ", ".join([*SUITE, *KEPT])
             raise UserError(
                 f"there is no network {definition}: a name ({known}), a .prototxt or a Keras "
                 "model file is wanted"

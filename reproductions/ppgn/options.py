@@ -28,7 +28,15 @@ MAY_CHANGE = ("save_interval", "chains_per_call")
 VOLCANO = "images/volcano.jpg"
 
 #: The networks of the suite, by the names that flags take.
-NETWORKS = ("caffenet", "caffenet_fcn", "placescnn", "generator", "lrcn")
+NETWORKS = (
+    "caffenet",
+    "caffenet_fcn",
+    "placescnn",
+    "generator",
+    "lrcn",
+    "digits_encoder",
+    "digits_generator",
+)
 
 #: What a sweep may go over.
 SWEPT = ("epsilon1", "epsilon2", "epsilon3", "lr")
@@ -201,6 +209,8 @@ def _add_networks(parser: Parser) -> None:
             help=f"the {network}: a name, a .prototxt or a Keras model file",
         )
     add("--code_layer", type=_non_empty, default="fc6", help="the encoder's layer of the codes")
+    about = "a Keras model file from codes to codes, of train_prior.py, instead of G and E"
+    add("--prior_definition", type=_non_empty, help=about)
 
 
 def _add_own(parser: Parser) -> None:

@@ -88,20 +88,30 @@ def resized(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def load_image(path: str | Path, size: tuple[int, int]) -> np.ndarray:
+def load_image(
+    path: str | Path, size: tuple[int, int], channels: int = 3, of_imagenet: bool = True
+) -> np.ndarray:
     """Reads a picture as the networks want it.
 
     Args:
         path: the picture.
         size: height and width of the networks' images.
+        channels: of the networks' images: 3 or 1.
+        of_imagenet: subtract ImageNet's mean image, as Caffe's networks want it; otherwise its
+            mean colour, as those that learned here do.
 
     Returns:
-        float32, (1, height, width, 3), BGR minus the centre of the mean image.
+        float32, (1, height, width, channels), BGR minus the centre of the mean image.
 
     Raises:
         UserError: it is no picture.
     """
-    pixels = resized(read_picture(path), size)[..., ::-1].astype(np.float32)
+    picture = read_picture(path)
+    if channels == 1:
+        picture = picture.convert("L")
+    pixels = resized(picture, size).reshape(*size, channels)[..., ::-1].astype(np.float32)
+    if channels == 1 or not of_imagenet:
+        return (pixels - mean_of(channels))[None]
     mean = mean_image()
     top, left = compute_topleft(size, mean.shape[:2])
     if top < 0 or left < 0:

@@ -19,7 +19,7 @@ class Terms(NamedTuple):
     """What the networks say of n codes; arrays of float32, but for `best`.
 
     Attributes:
-        code: E(G(h)), shape (n, code).
+        code: E(G(h)), or R(h), shape (n, code).
         d_condition: d log p(y | h) / dh, shape (n, code).
         d_context: pulls what is around the mask towards the picture, or None.
         images: what the condition network saw, (n, height, width, channels).
@@ -53,6 +53,7 @@ class Networks:
         code_layer: the encoder's layer whose values, after their ReLU, are codes.
         condition: what to climb.
         inpainting: whether a part of each image is given.
+        prior: R, from codes to codes, instead of E(G(h)): that of PPGN-h or PPGN-x.
 
     Raises:
         UserError: networks that do not fit each other.
@@ -65,8 +66,10 @@ class Networks:
         code_layer: str,
         condition: UnitCondition | CaptionCondition,
         inpainting: bool = False,
+        prior: keras.Model | None = None,
     ):
         self._generator, self._condition, self._inpainting = generator, condition, inpainting
+        self._prior = prior
         self.code_size = generator.input_shape[-1]
         seen = condition.network.input_shape
         self.image_size, self._seen_size = encoder.input_shape[1:3], seen[1:3]
@@ -87,7 +90,11 @@ class Networks:
                 f"the layer {code_layer} has the shape {tuple(code.shape[1:])}, the generator's "
                 f"codes {(self.code_size,)}"
             )
-        self._shared = encoder is condition.network and condition.prepare is FORMATS["caffe"]
+        if prior is not None:
+            _check_prior(prior, self.code_size)
+        self._shared = (
+            prior is None and encoder is condition.network and condition.prepare is FORMATS["caffe"]
+        )
         if self._shared:
             self._both = keras.Model(encoder.inputs, [code, condition.features])
         else:
@@ -128,7 +135,7 @@ class Networks:
         if self._shared:
             code, features = self._both(images)
         else:
-            code = self._encode(encoded)
+            code = self._encode(encoded) if self._prior is None else self._prior(h)
             features = self._features(self._condition.prepare(images))
         climb = self._condition.climb(features, units)
         scalars = [climb.scalar]
@@ -136,3 +143,12 @@ class Networks:
             pull = ops.stop_gradient((picture - crop) * (1 - mask))
             scalars.append(ops.sum(pull * crop))
         return scalars, (code, images, tuple(climb)[1:])
+
+
+def _check_prior(prior: keras.Model, code_size: int) -> None:
+    shapes = [tuple(one.shape[1:]) for one in (*prior.inputs, *prior.outputs)]
+    if shapes != [(code_size,)] * 2:
+        raise UserError(
+            f"the prior {prior.name} must take and make codes of the generator's shape, "
+            f"{(code_size,)}; its shapes are {' and '.join(map(str, shapes))}"
+        )

@@ -7,10 +7,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 from reproductions.ppgn import networks
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.formats import FORMATS
+from reproductions.ppgn.start import MEAN_COLOUR, load_image
 from tests.reproductions.ppgn.commands import (
     CODE,
     MADE,
@@ -130,10 +132,28 @@ def test_a_grey_network(run, folder, monkeypatch, capfd):
     for path in folder.glob("out/fc8*.jpg"):
         picture = pixels(path)
         assert picture.shape == (12, 12, 3) and (picture == picture[..., :1]).all()
-    for more in ("--net_pixels rgb", "--init_file a.png"):
-        argv = [*SMALL, *words(f"--units 3 --output_dir no {files} {more}")]
-        ended = call("sampling_class", argv, monkeypatch, capfd)
-        assert ended.status == 1 and "3 channels" in error(ended)
+    argv = [*SMALL, *words(f"--units 3 --output_dir no {files} --net_pixels rgb")]
+    ended = call("sampling_class", argv, monkeypatch, capfd)
+    assert ended.status == 1 and "3 channels" in error(ended)
+
+
+def test_a_grey_network_starts_from_a_picture(folder):
+    picture = (np.arange(12 * 12 * 3).reshape(12, 12, 3) % 251).astype(np.uint8)
+    Image.fromarray(picture).save("coloured.png")
+    image = load_image("coloured.png", (12, 12), 1)
+    assert image.shape == (1, 12, 12, 1)
+    grey = np.asarray(Image.fromarray(picture).convert("L"), np.float32)
+    mean = (104.00648498535156 + 116.66902160644531 + 122.67945861816406) / 3
+    np.testing.assert_allclose(image[0, ..., 0], grey - mean, rtol=0, atol=1e-4)
+
+
+def test_networks_that_learned_here_take_pictures_minus_the_mean_colour(folder):
+    picture = (np.arange(12 * 12 * 3).reshape(12, 12, 3) % 251).astype(np.uint8)
+    Image.fromarray(picture).save("coloured.png")
+    image = load_image("coloured.png", (12, 12), 3, of_imagenet=False)
+    np.testing.assert_allclose(
+        image[0], picture[..., ::-1] - np.array(MEAN_COLOUR), rtol=0, atol=1e-4
+    )
 
 
 @pytest.fixture
