@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo test lint benchmark pretrained clean
 
 SYNTHESIZE := $(BIN)/python reproductions/multiscale/synthesize.py --preset quick --output-dir results/demo
 
@@ -24,6 +24,18 @@ test: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The networks that are kept in pretrained/, from nothing; ten minutes or so.
+PPGN := $(BIN)/python reproductions/ppgn
+MADE := results/pretrained
+
+pretrained: $(VENV)/.installed
+	rm -rf $(MADE)
+	$(PPGN)/train_classifier.py --preset quick --results_dir $(MADE)
+	$(PPGN)/train_generator.py --preset quick --results_dir $(MADE) \
+		--encoder_definition $(MADE)/digits-classifier/classifier.keras
+	cp $(MADE)/digits-classifier/classifier.keras pretrained/ppgn_digits_encoder.keras
+	cp $(MADE)/digits-generator/generator.keras pretrained/ppgn_digits_generator.keras
 
 # PyTorch is only what the benchmarks compare with.
 benchmark: $(VENV)/.installed-benchmark

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from common.errors import UserError
 
@@ -32,6 +33,8 @@ class Devices:
 
     def __init__(self, kind: str = "one"):
         self.is_chief = True
+        # TensorFlow tells of every exchange between devices.
+        logging.set_verbosity(logging.WARNING)
         if kind == "multiworker":
             self.is_chief = _is_chief()
             try:

@@ -64,6 +64,12 @@ def cross_entropy(logits, label: int):
     return -ops.log_softmax(logits, axis=-1)[:, label]
 
 
+def mean_size(values):
+    """The mean absolute value, over all devices."""
+    devices = tf.distribute.get_replica_context()
+    return devices.all_reduce(tf.distribute.ReduceOp.MEAN, ops.mean(ops.abs(values)))
+
+
 class Joint:
     """G and D with their optimisers, and E, which does not change.
 
@@ -165,8 +171,7 @@ class Joint:
     def _noisy(self, values, draws):
         if not self._noise:
             return values
-        # The level is that of the batch on this device: an estimate of the data's own.
-        return values + self._noise * ops.mean(ops.abs(values)) * draws.normal(values.shape[1:])
+        return values + self._noise * mean_size(values) * draws.normal(values.shape[1:])
 
     def _says(self, images, code, draws):
         """D's logits, with dropout."""

@@ -35,11 +35,12 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
             "encoder_definition": DIGITS_ENCODER,
             "iterations": 4000,
             "learning_rate": 1e-3,
-            "lr_steps": [2500, 3200, 3600],
+            "lr_steps": [2000, 3000, 3500, 3750],
+            "beta1": 0.5,
             "discriminator_learning_rate": 3e-4,
             "discriminator_filters": 16,
             "filters": 40,
-            "weight_image": 4e-4,
+            "weight_image": 1e-4,
             "weight_features": 1.0,
             "weight_code": 1.0,
         }
@@ -121,7 +122,7 @@ def _parser(script: str, about: str, dataset: str | None) -> Parser:
 
 def _add_encoder(parser: Parser) -> None:
     add = parser.add_argument
-    about = "E: caffenet, a .prototxt, a Keras model file, or a run of train_classifier.py"
+    about = "E: caffenet, digits_encoder, a .prototxt or a Keras model file"
     add("--encoder_definition", type=path, default="caffenet", help=about)
     add("--encoder_weights", type=path, default=CAFFENET_WEIGHTS, help="E's, for Caffe networks")
     about = "random: networks made on the spot, of which little can be learned"

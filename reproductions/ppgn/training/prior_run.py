@@ -21,6 +21,7 @@ from reproductions.ppgn.training.denoiser import (
     denoiser_of_pixels,
     pixels_as_codes,
 )
+from reproductions.ppgn.training.joint import mean_size
 from reproductions.ppgn.training.networks import load_encoder
 from reproductions.ppgn.training.pictures import Pictures, load_pictures
 from reproductions.ppgn.training.pixels import as_input, as_pixels, pairs
@@ -113,7 +114,7 @@ class PriorTrainer:
         """N(0, 1) for this device's part of a batch, times the level."""
         count = codes.shape[0]
         noise = normal((batch, *codes.shape[1:]), seed)[part * count : (part + 1) * count]
-        scale = LARGEST if self._of == "x" else ops.mean(ops.abs(codes))
+        scale = LARGEST if self._of == "x" else mean_size(codes)
         return self._level * scale * noise
 
     def _train(self, arrays, number):
