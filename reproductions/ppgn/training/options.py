@@ -10,6 +10,7 @@ from common.flags import (
     Parser,
     fraction,
     non_negative_float,
+    non_negative_int,
     positive_float,
     positive_int,
     resolve,
@@ -24,7 +25,20 @@ RESULTS = "results/ppgn"
 LR_GAMMA = 0.5
 
 #: Networks of the suite for its own drawn digits, kept in `pretrained/`.
-DIGITS_ENCODER = "digits_encoder"
+DIGITS_ENCODER, DIGITS_GENERATOR = "digits_encoder", "digits_generator"
+
+#: A chain for a digit with the networks of the suite: flags of `sampling_class.py`.
+DIGITS = {
+    "net_definition": "digits_encoder",
+    "encoder_definition": "digits_encoder",
+    "generator_definition": "digits_generator",
+    "n_iters": 100,
+    "lr": 1.0,
+    "lr_end": 0.01,
+    "epsilon1": 1e-6,
+    "epsilon2": 1.0,
+    "epsilon3": 1e-5,
+}
 
 #: A few minutes on two CPU cores, on drawn digits or whatever small pictures are given.
 _SMALL = {"dataset": "digits", "images": 20_000, "save_interval": 500}
@@ -79,6 +93,14 @@ def path(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("must not be empty")
     return os.path.expanduser(text)
+
+
+def at_least_two(text: str) -> int:
+    """A flag's type: a whole number, 2 or more."""
+    value = positive_int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"must be 2 or more, got {text}")
+    return value
 
 
 def side(text: str) -> int:
@@ -288,3 +310,43 @@ def parse_classifier(argv: Sequence[str]) -> argparse.Namespace:
 def parse_prior(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `train_prior.py`; see `parse_generator`."""
     return _parse(prior_parser(), argv)
+
+
+def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses the command line of `evaluate.py`.
+
+    Args:
+        argv: the words after the script's name.
+    """
+    about = "Ask a classifier of its own about what is sampled from networks."
+    parser = Parser("evaluate.py", about, "_")
+    parser.formatter_class = _Formatter
+    add = parser.add_argument
+    about = "E, which is the condition network too: digits_encoder, or a Keras model file"
+    add("--encoder_definition", type=path, default=DIGITS_ENCODER, help=about)
+    about = "G: digits_generator, or a Keras model file"
+    add("--generator_definition", type=path, default=DIGITS_GENERATOR, help=about)
+    about = "a Keras model file from codes to codes, instead of G and E"
+    add("--prior_definition", type=path, help=about)
+    add("--code_layer", default="fc6", help="E's layer of the codes")
+    add("--act_layer", default="fc8", help="E's layer of the classes")
+    add("--dataset", type=path, default="digits", help=_DATASET)
+    about = "real pictures: half for the classifier to learn from, half to compare with"
+    add("--images", type=positive_int, default=8000, help=about)
+    add("--each", type=at_least_two, default=50, help="chains for each class")
+    add("--n_iters", type=positive_int, default=DIGITS["n_iters"], help="steps of a chain")
+    about = "mean change of a code's numbers, at the first step and at the last"
+    add("--lr", type=positive_float, default=DIGITS["lr"], help=about)
+    add("--lr_end", type=positive_float, default=DIGITS["lr_end"], help="see --lr")
+    for number, what in enumerate(("prior", "condition", "noise"), 1):
+        name = f"epsilon{number}"
+        add(f"--{name}", type=non_negative_float, default=DIGITS[name], help=f"of the {what}")
+    about = "of the picture around a hole"
+    add("--epsilon4", type=non_negative_float, default=1e-5, help=about)
+    add("--inpainted", type=non_negative_int, default=200, help="pictures with a hole; 0: none")
+    add("--inpainting_iters", type=positive_int, default=100, help="steps to fill it in")
+    add("--patch", type=positive_int, default=10, help="side of the hole")
+    add("--seed", type=seed, default=0, help="of everything that is random")
+    about = "for figures and pictures"
+    add("--output_dir", type=path, default=f"{RESULTS}/evaluation", help=about)
+    return parser.parse_args(argv)

@@ -81,6 +81,11 @@ class Pictures:
         numbers = self._held_out[:most]
         return self._read(numbers), self._labels_of(numbers)
 
+    def all(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Every picture, uint8, and their labels, in random order."""
+        numbers = np.concatenate([self._held_out, self._learned])
+        return self._read(numbers), self._labels_of(numbers)
+
     def mean(self, most: int = 2000) -> np.ndarray:
         """The mean of pictures that are learned from, float64, of a picture's shape."""
         return self._read(self._learned[:most]).mean(axis=0, dtype=np.float64)

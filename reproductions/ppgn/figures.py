@@ -1,6 +1,5 @@
 """Figures of what a sampler makes, by a classifier that has no part in it."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -71,11 +70,10 @@ def diversity(
     return found
 
 
-def features(judge: Judge, pictures: np.ndarray) -> np.ndarray:
-    """The judge's last features before its scores, float64, (n, features)."""
+def feature_model(judge: Judge) -> keras.Model:
+    """From pictures in -1..1 to the judge's last features before its scores."""
     dense = [one for one in judge.model.layers if isinstance(one, keras.layers.Dense)]
-    model = keras.Model(judge.model.inputs[0], dense[-2].output)
-    return probabilities(model, pictures).astype(np.float64)
+    return keras.Model(judge.model.inputs[0], dense[-2].output)
 
 
 def realism(samples: np.ndarray, real: np.ndarray, others: np.ndarray) -> Realism:
@@ -109,13 +107,3 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def _to_nearest(a: np.ndarray, b: np.ndarray) -> float:
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return float(np.sqrt(np.clip(squared.min(axis=1), 0, None)).mean())
-
-
-def pixel_mean_error(real: np.ndarray, mean: np.ndarray) -> float:
-    """Mean squared error of pixels where the mean picture stands for all."""
-    return float(np.mean((real - mean) ** 2))
-
-
-def per_class(values: np.ndarray, classes: np.ndarray, names: Sequence[str]) -> dict[str, float]:
-    """The mean of values, by the name of their class."""
-    return {names[one]: float(values[classes == one].mean()) for one in np.unique(classes)}
