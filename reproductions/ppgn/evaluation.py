@@ -23,6 +23,7 @@ from reproductions.ppgn.networks import Loader, check_makes_images, check_takes_
 from reproductions.ppgn.options import CAFFENET_WEIGHTS
 from reproductions.ppgn.start import code_of
 from reproductions.ppgn.step import Networks
+from reproductions.ppgn.training.options import HOLES
 from reproductions.ppgn.training.pictures import load_pictures
 from reproductions.ppgn.training.pixels import as_input, as_pixels, pairs, window
 from reproductions.ppgn.update import Epsilons
@@ -227,9 +228,9 @@ def _inpainting(
         raise UserError(f"--patch {flags.patch} must be smaller than the images")
     figures: dict[str, object] = {"original": float(hits(judge, originals, labels).mean())}
     shown = [originals]
-    for name, epsilon2 in (("filled", flags.epsilon2), ("filled_without_class", 0.0)):
-        epsilons = Epsilons(flags.epsilon1, epsilon2, 0.0, flags.epsilon4)
-        settings = (flags.inpainting_iters, flags.lr, 1e-32, epsilons)
+    for name, epsilon2 in (("filled", HOLES["epsilon2"]), ("filled_without_class", 0.0)):
+        epsilons = Epsilons(HOLES["epsilon1"], epsilon2, HOLES["epsilon3"], HOLES["epsilon4"])
+        settings = (HOLES["n_iters"], HOLES["lr"], HOLES["lr_end"], epsilons)
         chains = []
         for number, (picture, label) in enumerate(zip(originals, labels, strict=True)):
             plan = schedule([int(label)], *settings, flags.seed + number)

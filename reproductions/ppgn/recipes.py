@@ -4,6 +4,10 @@
 
 runs recipe 1 for unit 13. Flags of the script that a recipe calls may follow, and win over the
 recipe's own: `--weights random`, `--n_iters 20`, `--preset quick`.
+
+    python -m reproductions.ppgn.recipes digits
+
+shows all of this on networks that the suite has trained itself; `digits -h` tells more.
 """
 
 import argparse
@@ -23,6 +27,10 @@ from common.flags import as_arguments
 from common.quiet import import_tensorflow
 from common.runs import read_settings
 from reproductions.ppgn.options import PRESETS, VOLCANO, parse_caption, parse_class, spelled_out
+from reproductions.ppgn.training.options import parse_digits
+
+#: The recipe that is the suite's own.
+DIGITS = "digits"
 
 #: What all recipes have in common.
 _CAFFENET = {
@@ -328,8 +336,11 @@ def parse(argv: Sequence[str]) -> Sequence[str]:
         for number, recipe in RECIPES.items():
             print(f"  {number} {recipe.argument:9} {recipe.about}, e.g. {number} {recipe.example}")
         sys.exit(0)
+    if argv[0] == DIGITS:
+        parse_digits(argv[1:])
+        return argv
     if not argv[0].isdecimal() or int(argv[0]) not in RECIPES:
-        _refuse(f"there is no recipe {argv[0]}, there are 1 to {len(RECIPES)}")
+        _refuse(f"there is no recipe {argv[0]}, there are 1 to {len(RECIPES)} and {DIGITS}")
     recipe = RECIPES[int(argv[0])]
     argv = _joined(argv) if recipe.of_captions else argv
     if len(argv) < 2 or argv[1].startswith("--"):
@@ -356,6 +367,12 @@ def _refuse(message: str) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Runs what `parse` let pass."""
+    if argv[0] == DIGITS:
+        import_tensorflow()
+        from reproductions.ppgn import digits_recipe
+
+        digits_recipe.run(parse_digits(argv[1:]))
+        return
     run(int(argv[0]), argv[1], argv[2:])
 
 

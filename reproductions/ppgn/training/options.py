@@ -40,6 +40,17 @@ DIGITS = {
     "epsilon3": 1e-5,
 }
 
+#: What differs where a hole in a digit is filled in.
+HOLES = {
+    **DIGITS,
+    "lr": 0.1,
+    "lr_end": 1e-32,
+    "epsilon1": 1.0,
+    "epsilon3": 0.0,
+    "epsilon4": 1e-3,
+    "patch": 10,
+}
+
 #: A few minutes on two CPU cores, on drawn digits or whatever small pictures are given.
 _SMALL = {"dataset": "digits", "images": 20_000, "save_interval": 500}
 PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
@@ -341,12 +352,32 @@ def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
     for number, what in enumerate(("prior", "condition", "noise"), 1):
         name = f"epsilon{number}"
         add(f"--{name}", type=non_negative_float, default=DIGITS[name], help=f"of the {what}")
-    about = "of the picture around a hole"
-    add("--epsilon4", type=non_negative_float, default=1e-5, help=about)
     add("--inpainted", type=non_negative_int, default=200, help="pictures with a hole; 0: none")
-    add("--inpainting_iters", type=positive_int, default=100, help="steps to fill it in")
-    add("--patch", type=positive_int, default=10, help="side of the hole")
+    add("--patch", type=positive_int, default=HOLES["patch"], help="side of the hole")
     add("--seed", type=seed, default=0, help="of everything that is random")
     about = "for figures and pictures"
     add("--output_dir", type=path, default=f"{RESULTS}/evaluation", help=about)
     return parser.parse_args(argv)
+
+
+def parse_digits(argv: Sequence[str]) -> argparse.Namespace:
+    """Parses what follows `digits` on the command line of `recipes.py`.
+
+    Args:
+        argv: the words.
+    """
+    about = "Classes, several classes in one chain, a hidden unit, a start from a picture, and "
+    about += "holes: on networks of drawn digits."
+    parser = Parser("recipes.py digits", about, "_")
+    parser.formatter_class = _Formatter
+    add = parser.add_argument
+    add("--output_dir", default="output/digits", help="folder of the results")
+    add("--seed", type=seed, default=0, help="of the first chains, and of the digit to start from")
+    add("--each", type=positive_int, default=3, help="chains for each digit")
+    about = "train the networks first, which takes a few minutes; otherwise those that are kept "
+    about += "with the suite are taken"
+    add("--train", action="store_true", help=about)
+    flags = parser.parse_args(argv)
+    if flags.seed + 10 > 2**32 - flags.each:
+        parser.error("argument --seed: too large for the chains' seeds")
+    return flags
