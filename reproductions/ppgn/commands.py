@@ -16,7 +16,7 @@ from common.runs import check_writable
 from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition
 from reproductions.ppgn.ends import before_activation
-from reproductions.ppgn.formats import FORMATS
+from reproductions.ppgn.formats import FORMATS, check_format
 from reproductions.ppgn.inpainting import Context, get_mask
 from reproductions.ppgn.naming import caption_stem, class_stem
 from reproductions.ppgn.networks import (
@@ -84,7 +84,8 @@ def sample_classes(flags: argparse.Namespace, loader: Loader | None = None) -> l
     _check_opt_layer(flags, encoder)
     inpainting = flags.epsilon4 > 0
     prior = _prior(flags, loader)
-    networks = Networks(generator, encoder, flags.code_layer, condition, inpainting, prior)
+    prepare = encoder_format(flags, encoder)
+    networks = Networks(generator, encoder, flags.code_layer, condition, inpainting, prior, prepare)
 
     lists = [[unit] for unit in numbers] if flags.batch_units else [numbers]
     plans = schedules(flags, lists)
@@ -138,7 +139,10 @@ def sample_captions(flags: argparse.Namespace, loader: Loader | None = None) -> 
     condition = CaptionCondition(network, flags.act_layer, captioner, numbers)
     _check_opt_layer(flags, encoder)
     prior = _prior(flags, loader)
-    networks = Networks(generator, encoder, flags.code_layer, condition, prior=prior)
+    prepare = encoder_format(flags, encoder)
+    networks = Networks(
+        generator, encoder, flags.code_layer, condition, prior=prior, prepare=prepare
+    )
     readable = flags.sentence.replace("_", " ")
 
     plans = schedules(flags, [[readable]])
@@ -196,6 +200,19 @@ def _encoder_and_generator(
     return encoder, generator
 
 
+def encoder_format(flags: argparse.Namespace, encoder: keras.Model) -> Callable:
+    """From images, BGR minus the mean, to what the encoder was trained on.
+
+    Raises:
+        UserError: it takes no such pixels.
+    """
+    definition, pixels = flags.encoder_definition, flags.encoder_pixels
+    if pixels != "caffe" and (suite_name(definition) or definition in KEPT):
+        raise UserError(f"--encoder_pixels {pixels}: {definition} takes caffe")
+    check_format(pixels, encoder, definition, "--encoder_pixels")
+    return FORMATS[pixels]
+
+
 def _prior(flags: argparse.Namespace, loader: Loader) -> keras.Model | None:
     """R(h), where it is a network of its own."""
     if flags.prior_definition is None:
@@ -239,12 +256,7 @@ def _pixels(flags: argparse.Namespace, network: keras.Model) -> str:
         return "caffe"
     if suite_name(flags.net_definition) and flags.net_pixels != "caffe":
         raise UserError(f"--net_pixels {flags.net_pixels}: {flags.net_definition} takes caffe")
-    channels = network.input_shape[-1]
-    if flags.net_pixels != "caffe" and channels != 3:
-        raise UserError(
-            f"--net_pixels {flags.net_pixels} is for networks of 3 channels, "
-            f"{flags.net_definition} has {channels}"
-        )
+    check_format(flags.net_pixels, network, flags.net_definition, "--net_pixels")
     return flags.net_pixels
 
 
@@ -303,7 +315,8 @@ def _starter(
             f"--patch {flags.patch} must be smaller than the images, which are {size[0]}x{size[1]}"
         )
     picture = load_image(start, size, encoder.input_shape[-1], _mean_image(flags))
-    encode = code_of(encoder, flags.opt_layer or flags.code_layer, networks.code_size)
+    layer = flags.opt_layer or flags.code_layer
+    encode = code_of(encoder, layer, networks.code_size, encoder_format(flags, encoder))
     if not inpainting:
         code = encode(picture)
         return lambda plan, name: Chain(plan, name, np.random.RandomState(plan.seed), code)

@@ -13,10 +13,10 @@ import numpy as np
 
 from common.flags import as_arguments
 from common.images import save_picture
-from common.pictures import grid, titled
+from common.pictures import titled
 from datasets.digits import draw_digits
 from reproductions.ppgn.commands import sample_classes
-from reproductions.ppgn.montage import read_all
+from reproductions.ppgn.montage import montage, read_all
 from reproductions.ppgn.networks import KEPT, Loader
 from reproductions.ppgn.options import parse_class
 from reproductions.ppgn.training.classifier_run import CLASSIFIER, train_classifier
@@ -27,6 +27,9 @@ from reproductions.ppgn.training.options import (
     parse_classifier,
     parse_generator,
 )
+
+#: How much pictures are enlarged, and the width of the sheet, in pixels.
+_TIMES, _WIDTH = 3, 880
 
 #: The digit to start from, and to make a hole in; the digit that the first is to become.
 _START, _GOAL = 4, 9
@@ -67,7 +70,7 @@ def run(flags: argparse.Namespace) -> Path:
             sample("classes", units=every, batch_units=True, batch=flags.each, **common)
         ),
         "one chain from 3 to 8 to 0": _samples(
-            sample("many", units="3_8_0", **{**common, "save_every": 10})
+            sample("many", units="3_8_0", **{**common, "save_every": 10, "lr_end": 1.0})
         ),
         "what units of conv2 detect": _finals(
             sample("hidden", act_layer="conv2", xy=7, units=every, batch_units=True, **common)
@@ -126,15 +129,15 @@ def _samples(results: list) -> list[Path]:
 
 
 def _sheet(rows: dict[str, list[Path]]) -> np.ndarray:
-    """A row, or more, of pictures for each title."""
+    """A row of pictures, or more, under each title."""
     blocks = []
     for title, paths in rows.items():
-        pictures = np.stack(read_all(paths))
-        columns = min(len(pictures), 10 if len(pictures) % 10 == 0 else 11)
-        blocks.append(titled(grid(pictures, columns), title))
+        pictures = [one.repeat(_TIMES, axis=0).repeat(_TIMES, axis=1) for one in read_all(paths)]
+        columns = _WIDTH // (pictures[0].shape[1] + 2)
+        blocks.append(titled(montage(pictures, columns), title))
     width = max(one.shape[1] for one in blocks)
     padded = [
-        np.pad(one, ((0, 6), (0, width - one.shape[1]), (0, 0)), constant_values=255)
+        np.pad(one, ((0, 8), (0, width - one.shape[1]), (0, 0)), constant_values=255)
         for one in blocks
     ]
     return np.concatenate(padded)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import keras
 from keras import ops
 
+from common.errors import UserError
 from reproductions.ppgn.start import MEAN_COLOUR
 
 #: Of ImageNet's RGB pixels in 0..1.
@@ -27,3 +29,22 @@ FORMATS: dict[str, Callable] = {
         / ops.convert_to_tensor(_TORCH_DEVIATION, images.dtype)
     ),
 }
+
+
+def check_format(pixels: str, network: keras.Model, definition: str, flag: str) -> None:
+    """Refuses pixels that a network cannot take.
+
+    Args:
+        pixels: a name in `FORMATS`.
+        network: takes images.
+        definition: what it was called.
+        flag: which asked for it.
+
+    Raises:
+        UserError: only `caffe` will do.
+    """
+    channels = network.input_shape[-1]
+    if pixels != "caffe" and channels != 3:
+        raise UserError(
+            f"{flag} {pixels} is for networks of 3 channels, {definition} has {channels}"
+        )

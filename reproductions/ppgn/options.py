@@ -41,6 +41,9 @@ NETWORKS = (
 #: What a sweep may go over.
 SWEPT = ("epsilon1", "epsilon2", "epsilon3", "lr")
 
+#: What networks take: BGR minus the mean, RGB in 0..255 or in 0..1, or as in keras.applications.
+PIXELS = ("caffe", "rgb", "unit", "tf", "torch")
+
 #: The default of --net_weights; a network of the suite that is asked for by name has its own then.
 CAFFENET_WEIGHTS = "nets/caffenet/bvlc_reference_caffenet.caffemodel"
 
@@ -209,6 +212,8 @@ def _add_networks(parser: Parser) -> None:
             help=f"the {network}: a name, a .prototxt or a Keras model file",
         )
     add("--code_layer", type=_non_empty, default="fc6", help="the encoder's layer of the codes")
+    about = "what the encoder takes; see --net_pixels"
+    add("--encoder_pixels", choices=PIXELS, default="caffe", help=about)
     about = "a Keras model file from codes to codes, of train_prior.py, instead of G and E"
     add("--prior_definition", type=_non_empty, help=about)
 
@@ -272,7 +277,7 @@ def class_parser() -> Parser:
     )
     add(
         "--net_pixels",
-        choices=("caffe", "rgb", "unit", "tf", "torch"),
+        choices=PIXELS,
         help="what the condition network takes: BGR minus the mean (caffe, also for None), RGB in "
         "0..255 or 0..1, or as keras.applications calls it",
     )

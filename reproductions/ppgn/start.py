@@ -120,13 +120,19 @@ def load_image(
     return (pixels - mean[top : top + size[0], left : left + size[1]])[None]
 
 
-def code_of(encoder: keras.Model, layer: str, length: int) -> Callable[[np.ndarray], np.ndarray]:
+def code_of(
+    encoder: keras.Model,
+    layer: str,
+    length: int,
+    prepare: Callable = lambda images: images,
+) -> Callable[[np.ndarray], np.ndarray]:
     """Makes the function from an image to its code: the encoder's layer after its ReLU.
 
     Args:
         encoder: from images to the layer, among others.
         layer: its name.
         length: of the generator's codes.
+        prepare: from images, BGR minus the mean, to the encoder's input.
 
     Returns:
         A function from float32, (1, height, width, channels), to float32, (1, length).
@@ -141,4 +147,4 @@ def code_of(encoder: keras.Model, layer: str, length: int) -> Callable[[np.ndarr
             f"takes {(length,)}"
         )
     model = keras.Model(encoder.inputs, code)
-    return lambda image: np.asarray(model([image]))
+    return lambda image: np.asarray(model([prepare(image)]))

@@ -1,5 +1,6 @@
 """The networks' part of a step: all that Eq. 11 needs of G, E and the condition network."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -54,6 +55,7 @@ class Networks:
         condition: what to climb.
         inpainting: whether a part of each image is given.
         prior: R, from codes to codes, instead of E(G(h)): that of PPGN-h or PPGN-x.
+        prepare: from images, BGR minus the mean, to the encoder's input.
 
     Raises:
         UserError: networks that do not fit each other.
@@ -67,9 +69,10 @@ class Networks:
         condition: UnitCondition | CaptionCondition,
         inpainting: bool = False,
         prior: keras.Model | None = None,
+        prepare: Callable = FORMATS["caffe"],
     ):
         self._generator, self._condition, self._inpainting = generator, condition, inpainting
-        self._prior = prior
+        self._prior, self._prepare = prior, prepare
         self.code_size = generator.input_shape[-1]
         seen = condition.network.input_shape
         self.image_size, self._seen_size = encoder.input_shape[1:3], seen[1:3]
@@ -93,7 +96,7 @@ class Networks:
         if prior is not None:
             _check_prior(prior, self.code_size)
         self._shared = (
-            prior is None and encoder is condition.network and condition.prepare is FORMATS["caffe"]
+            prior is None and encoder is condition.network and condition.prepare is prepare
         )
         if self._shared:
             self._both = keras.Model(encoder.inputs, [code, condition.features])
@@ -125,6 +128,12 @@ class Networks:
             *(np.asarray(array) for array in climb),
         )
 
+    def _code(self, h, images):
+        """E(G(h)), or R(h)."""
+        if self._prior is not None:
+            return self._prior(h)
+        return self._encode(self._prepare(images))
+
     def _forward(self, h, units, mask=None, picture=None):
         x = self._generator(h)
         images = crop = view(x, self._seen_size)
@@ -133,9 +142,9 @@ class Networks:
             images = crop * mask + picture
             encoded = encoded * mask + picture
         if self._shared:
-            code, features = self._both(images)
+            code, features = self._both(self._prepare(images))
         else:
-            code = self._encode(encoded) if self._prior is None else self._prior(h)
+            code = self._code(h, encoded)
             features = self._features(self._condition.prepare(images))
         climb = self._condition.climb(features, units)
         scalars = [climb.scalar]

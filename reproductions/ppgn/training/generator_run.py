@@ -11,6 +11,7 @@ import tensorflow as tf
 from common.devices import Devices
 from common.errors import UserError
 from common.files import written_whole
+from reproductions.ppgn.commands import encoder_format
 from reproductions.ppgn.ends import after_activation
 from reproductions.ppgn.training.discriminator import discriminator
 from reproductions.ppgn.training.generator import upconvolutional
@@ -95,6 +96,7 @@ def build(flags: argparse.Namespace, encoder: keras.Model, side: int) -> Joint:
         flags.weight_decay,
         flags.noise,
         flags.tell_codes,
+        encoder_format(flags, encoder),
     )
 
 

@@ -3,6 +3,7 @@
 Section 3.4 and 3.5 of the paper, with the losses of Dosovitskiy and Brox (arXiv 1602.02644).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -12,6 +13,7 @@ from keras import ops
 from common.noise import normal, uniform
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.ends import after_activation
+from reproductions.ppgn.formats import FORMATS
 from reproductions.ppgn.training.discriminator import DROPOUT
 
 #: Labels of D.
@@ -85,6 +87,7 @@ class Joint:
         noise: of the joint variant: standard deviation of what is added to x, h_1 and h, relative
             to the mean absolute value of each; 0 for the noiseless one.
         told: whether D is told the codes.
+        prepare: from images, BGR minus the mean, to E's input.
     """
 
     def __init__(
@@ -99,15 +102,16 @@ class Joint:
         decay: float = 4e-4,
         noise: float = 0.0,
         told: bool = False,
+        prepare: Callable = FORMATS["caffe"],
     ):
         self.generator, self.discriminator = generator, discriminator
         self._weights, self._decay, self._noise, self._told = weights, decay, noise, told
-        self._optimizers = optimizers
+        self._optimizers, self._prepare = optimizers, prepare
         features = after_activation(encoder, feature_layer)
         code = after_activation(encoder, code_layer)
-        self._features = keras.Model(encoder.inputs[0], features)
+        self._to_features = keras.Model(encoder.inputs[0], features)
         self._code = keras.Model(features, code)
-        self._features.trainable = self._code.trainable = False
+        self._to_features.trainable = self._code.trainable = False
         for optimizer, player in zip(optimizers, (generator, discriminator), strict=True):
             optimizer.build(player.trainable_variables)
 
@@ -167,6 +171,10 @@ class Joint:
             self._optimizers[0].apply(gradients, variables)
         values = [*losses, adversarial, real, fake]
         return Values(*devices.all_reduce(tf.distribute.ReduceOp.SUM, values))
+
+    def _features(self, images):
+        """h_1 of images."""
+        return self._to_features(self._prepare(images))
 
     def _noisy(self, values, draws):
         if not self._noise:

@@ -17,7 +17,7 @@ from common.flags import (
     seed,
 )
 from common.runs import SETTINGS, read_settings
-from reproductions.ppgn.options import CAFFENET_WEIGHTS
+from reproductions.ppgn.options import CAFFENET_WEIGHTS, PIXELS
 
 RESULTS = "results/ppgn"
 
@@ -160,6 +160,9 @@ def _add_encoder(parser: Parser) -> None:
     add("--encoder_weights", type=path, default=CAFFENET_WEIGHTS, help="E's, for Caffe networks")
     about = "random: networks made on the spot, of which little can be learned"
     add("--weights", choices=("pretrained", "random"), default="pretrained", help=about)
+    about = "what E takes: BGR minus the mean (caffe), RGB in 0..255 or 0..1, or as "
+    about += "keras.applications calls it"
+    add("--encoder_pixels", choices=PIXELS, default="caffe", help=about)
     add("--code_layer", default="fc6", help="E's layer h, after its activation")
 
 

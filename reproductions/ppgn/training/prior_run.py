@@ -13,6 +13,7 @@ from common.devices import Devices
 from common.errors import UserError
 from common.files import written_whole
 from common.noise import normal
+from reproductions.ppgn.commands import encoder_format
 from reproductions.ppgn.ends import after_activation
 from reproductions.ppgn.training.classifier_run import usual_side
 from reproductions.ppgn.training.denoiser import (
@@ -69,8 +70,14 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
             encode = encoder
             prior = denoiser_of_pixels(pictures.shape, flags.filters)
         else:
-            encode = keras.Model(encoder.inputs[0], after_activation(encoder, flags.code_layer))
-            prior = denoiser_of_codes(encode.output_shape[-1])
+            code = after_activation(encoder, flags.code_layer)
+            to_code = keras.Model(encoder.inputs[0], code)
+            prepare = encoder_format(flags, encoder)
+            prior = denoiser_of_codes(code.shape[-1])
+
+            def encode(images):
+                return to_code(prepare(images))
+
         networks[PRIOR] = prior
         schedule = keras.optimizers.schedules.CosineDecay(flags.learning_rate, flags.iterations)
         optimizer = keras.optimizers.Adam(schedule)

@@ -120,7 +120,7 @@ def replay(run):
         code_size, image_size = 4096, (227, 227)
         images = random.uniform(-150, 150, (len(wanted["h_in"]), 227, 227, 3)).astype(np.float32)
 
-        def __init__(self, *networks, prior=None):
+        def __init__(self, *networks, **options):
             self._row = 0
 
         def __call__(self, h, units, context=None):
