@@ -43,6 +43,7 @@ benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/iccv_introspective.py
 	$(BIN)/python benchmarks/iccv_introspective.py --memory
 	$(BIN)/python benchmarks/ppgn.py
+	$(BIN)/python benchmarks/ppgn_training.py
 	$(BIN)/python benchmarks/texture_nets.py --both_paddings
 	$(BIN)/python benchmarks/keras_gan.py
 

@@ -144,7 +144,12 @@ def _real(flags: argparse.Namespace, parts: _Parts) -> Real:
 
 
 def _reconstruction(parts: _Parts, learned: Real, rest: Real, folder: Path) -> dict[str, float]:
-    """Mean squared errors of pixels, 0..255: of G(E(x)), and of the mean picture."""
+    """Mean squared errors of pixels, 0..255: of G(E(x)), and of the mean picture.
+
+    With a prior of its own there need not be a G(E(x)).
+    """
+    if parts.prior is not None:
+        return {}
     images = rest.images[:500]
     code = code_of(parts.encoder, parts.code_layer, parts.generator.input_shape[-1])
     codes = np.concatenate(

@@ -50,7 +50,8 @@ class Networks:
 
     Args:
         generator: from codes to images.
-        encoder: from images to codes, among others.
+        encoder: from images to codes, among others; with a prior of its own only its images'
+            size counts.
         code_layer: the encoder's layer whose values, after their ReLU, are codes.
         condition: what to climb.
         inpainting: whether a part of each image is given.
@@ -84,24 +85,17 @@ class Networks:
                 "inpainting needs an encoder and a condition network for images of one size, "
                 f"these take {self.image_size} and {self._seen_size}"
             )
-        try:
-            code = after_activation(encoder, code_layer)
-        except UserError as error:
-            raise UserError(f"{error} (the encoder's is that of --code_layer)") from None
-        if tuple(code.shape[1:]) != (self.code_size,):
-            raise UserError(
-                f"the layer {code_layer} has the shape {tuple(code.shape[1:])}, the generator's "
-                f"codes {(self.code_size,)}"
-            )
         if prior is not None:
             _check_prior(prior, self.code_size)
+        code = None if prior is not None else _code_of(encoder, code_layer, self.code_size)
         self._shared = (
             prior is None and encoder is condition.network and condition.prepare is prepare
         )
         if self._shared:
             self._both = keras.Model(encoder.inputs, [code, condition.features])
         else:
-            self._encode = keras.Model(encoder.inputs, code)
+            if prior is None:
+                self._encode = keras.Model(encoder.inputs, code)
             self._features = keras.Model(condition.network.inputs, condition.features)
         shapes = [((None, self.code_size), "float32"), ((None,), "int32")]
         if inpainting:
@@ -152,6 +146,19 @@ class Networks:
             pull = ops.stop_gradient((picture - crop) * (1 - mask))
             scalars.append(ops.sum(pull * crop))
         return scalars, (code, images, tuple(climb)[1:])
+
+
+def _code_of(encoder: keras.Model, layer: str, code_size: int):
+    try:
+        code = after_activation(encoder, layer)
+    except UserError as error:
+        raise UserError(f"{error} (the encoder's is that of --code_layer)") from None
+    if tuple(code.shape[1:]) != (code_size,):
+        raise UserError(
+            f"the layer {layer} has the shape {tuple(code.shape[1:])}, the generator's codes "
+            f"{(code_size,)}"
+        )
+    return code
 
 
 def _check_prior(prior: keras.Model, code_size: int) -> None:

@@ -9,11 +9,14 @@ from reproductions.ppgn.start import mean_of
 #: Largest number of a code, white where codes are pixels.
 LARGEST = 30.0
 
+#: Units of PPGN-h's layers, relative to the length of codes.
+_PARTS = (1 / 2, 1 / 4, 500 / 4096, 1 / 4, 1 / 2)
+
 
 def denoiser_of_codes(code: int) -> keras.Model:
     """Builds the R of PPGN-h (section 3.3): fully connected, narrow in the middle.
 
-    For codes of 4096 numbers its layers have 2048, 1024, 512, 1024 and 2048 units.
+    For codes of 4096 numbers its layers have 2048, 1024, 500, 1024 and 2048 units, as the paper's.
 
     Args:
         code: length of the codes.
@@ -23,8 +26,8 @@ def denoiser_of_codes(code: int) -> keras.Model:
     """
     h = keras.Input((code,), name="code")
     features = h
-    for number, part in enumerate((2, 4, 8, 4, 2), 1):
-        width = max(8, code // part)
+    for number, part in enumerate(_PARTS, 1):
+        width = max(8, round(code * part))
         features = layers.Dense(width, kernel_initializer="he_normal", name=f"fc{number}")(features)
         features = layers.ReLU(name=f"relu{number}")(features)
     return keras.Model(h, layers.Dense(code, name="fc")(features), name="prior")
