@@ -91,7 +91,7 @@ def load_data(
         name = Path(dataset).name.split("-")[0]
         data = _prepared(name, *read, images, size, color or "grey")
     if len(data.images) < 2:
-        raise UserError(f"{dataset} has one picture only; a GAN needs two, better hundreds")
+        raise UserError(f"{dataset} has one picture only; two are needed, better hundreds")
     return dataset, data
 
 

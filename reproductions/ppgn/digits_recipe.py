@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from common.errors import UserError
 from common.flags import as_arguments
 from common.images import save_picture
 from common.pictures import titled
+from common.runs import check_writable
 from datasets.digits import draw_digits
 from reproductions.ppgn.commands import sample_classes
 from reproductions.ppgn.montage import montage, read_all
@@ -47,8 +49,9 @@ def run(flags: argparse.Namespace) -> Path:
     Raises:
         UserError: see `reproductions.ppgn.commands`.
     """
-    networks = _networks(flags.train)
     folder = Path(flags.output_dir)
+    check_writable(folder)
+    networks = _networks(flags.train)
     loader = Loader()
 
     def sample(part: str, **more) -> list:
@@ -61,7 +64,10 @@ def run(flags: argparse.Namespace) -> Path:
             return sample_classes(parse_class(words), loader)
 
     start = folder / "start.png"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
     save_picture(_a_digit(_START, flags.seed).repeat(3, axis=2), start)
     common = {"seed": flags.seed, "save_every": 0}
     every = "_".join(map(str, range(10)))

@@ -37,6 +37,9 @@ _COLUMNS = 12
 
 _AT_ONCE = 100
 
+#: Pictures of a class that samples of it are compared with, at least.
+_FEWEST = 5
+
 
 class Real(NamedTuple):
     """Pictures that have a class.
@@ -135,6 +138,12 @@ def _real(flags: argparse.Namespace, parts: _Parts) -> Real:
         pictures = load_pictures(flags.dataset, flags.images, side, color, flags.seed, True)
         images, labels = pictures.all()
         real = Real(window(images, seen), labels, pictures.classes)
+    half = real.labels[len(real.labels) // 2 :]
+    if np.bincount(half, minlength=len(real.classes)).min() < _FEWEST:
+        raise UserError(
+            f"--images: {flags.dataset} must have about {2 * _FEWEST} pictures of each class, or "
+            f"more; it has {np.bincount(real.labels, minlength=len(real.classes)).min()}"
+        )
     if len(real.classes) > parts.condition.units:
         raise UserError(
             f"{flags.dataset} has {len(real.classes)} classes, {flags.act_layer} only "
@@ -247,9 +256,9 @@ def _inpainting(
         images = as_pixels(last_images(networks, chains, _AT_ONCE))
         figures[name] = float(hits(judge, images, labels).mean())
         shown.append(images)
-    rows = [one[k : k + _COLUMNS] for k in (0, _COLUMNS) for one in shown if len(one) > k]
-    few = min(map(len, rows))
-    save_picture(grid(np.concatenate([row[:few] for row in rows]), few), folder / "inpainting.png")
+    columns = min(_COLUMNS, len(labels))
+    rows = [one[k : k + columns] for k in (0, columns) for one in shown if len(one) >= k + columns]
+    save_picture(grid(np.concatenate(rows), columns), folder / "inpainting.png")
     print(
         f"inpainting of {len(labels)} pictures, a hole of {flags.patch}x{flags.patch}: the class "
         f"is found in {figures['original']:.1%} of the originals, {figures['with_hole']:.1%} with "

@@ -50,7 +50,7 @@ def denoiser_of_pixels(shape: tuple[int, int, int], filters: int = 64) -> keras.
     features = layers.Rescaling(2 / LARGEST, -1, name="scale")(features)
 
     def add(layer: layers.Layer):
-        return layers.LeakyReLU(0.2, name=f"relu_{layer.name}")(layer(features))
+        return layers.ReLU(name=f"relu_{layer.name}")(layer(features))
 
     features = add(_down(filters, "conv1"))
     features = add(_down(2 * filters, "conv2"))

@@ -47,7 +47,7 @@ def train_generator(flags: argparse.Namespace) -> Path | None:
     try:
         with devices.scope():
             keras.utils.set_random_seed(flags.seed)
-            encoder, used = load_encoder(flags)
+            encoder, facts = load_encoder(flags)
             channels = encoder.input_shape[-1]
             side = side_of_images(encoder, flags.image_size)
             color = flags.color or ("grey" if channels == 1 else "rgb")
@@ -57,7 +57,6 @@ def train_generator(flags: argparse.Namespace) -> Path | None:
             _check_channels(pictures, channels)
             joint = build(flags, encoder, side)
         trainer = GeneratorTrainer(flags, joint, encoder.input_shape[1], pictures, devices)
-        facts = {"weights": used}
         return train(flags, f"{pictures.name}-generator", trainer, pictures, devices, facts)
     except tf.errors.ResourceExhaustedError:
         raise UserError("not enough memory; try a smaller --batch_size or --filters") from None
@@ -79,10 +78,13 @@ def build(flags: argparse.Namespace, encoder: keras.Model, side: int) -> Joint:
     channels = encoder.input_shape[-1]
     code = after_activation(encoder, flags.code_layer).shape[-1]
     told = code if flags.tell_codes else None
-    seen = encoder.input_shape[1]
+    player = None
+    if flags.weight_adversarial:
+        seen = encoder.input_shape[1]
+        player = discriminator(seen, channels, flags.discriminator_filters, told)
     return Joint(
         upconvolutional(code, side, channels, flags.filters, flags.dense),
-        discriminator(seen, channels, flags.discriminator_filters, told),
+        player,
         encoder,
         feature_layer(encoder, flags.code_layer, flags.feature_layer),
         flags.code_layer,

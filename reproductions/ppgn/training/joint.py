@@ -77,7 +77,7 @@ class Joint:
 
     Args:
         generator: G, see `reproductions.ppgn.training.generator`.
-        discriminator: D.
+        discriminator: D; None, or left alone, where the adversarial loss has no weight.
         encoder: E, from images to the two layers among others.
         feature_layer: E's layer h_1, after its activation.
         code_layer: E's layer h, likewise.
@@ -93,7 +93,7 @@ class Joint:
     def __init__(
         self,
         generator: keras.Model,
-        discriminator: keras.Model,
+        discriminator: keras.Model | None,
         encoder: keras.Model,
         feature_layer: str,
         code_layer: str,
@@ -112,7 +112,8 @@ class Joint:
         self._to_features = keras.Model(encoder.inputs[0], features)
         self._code = keras.Model(features, code)
         self._to_features.trainable = self._code.trainable = False
-        for optimizer, player in zip(optimizers, (generator, discriminator), strict=True):
+        self._players = [generator, discriminator] if weights.adversarial else [generator]
+        for optimizer, player in zip(optimizers, self._players, strict=False):
             optimizer.build(player.trainable_variables)
 
     def reconstruct(self, images):
@@ -206,12 +207,11 @@ class Joint:
     @property
     def variables(self) -> dict[str, list]:
         """Everything that changes, by part."""
-        return {
-            "generator": self.generator.variables,
-            "discriminator": self.discriminator.variables,
-            "adam_of_generator": self._optimizers[0].variables,
-            "adam_of_discriminator": self._optimizers[1].variables,
-        }
+        parts = {}
+        for player, optimizer in zip(self._players, self._optimizers, strict=False):
+            parts[player.name] = player.variables
+            parts[f"adam_of_{player.name}"] = optimizer.variables
+        return parts
 
 
 class _Draws:

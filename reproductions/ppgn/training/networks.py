@@ -1,6 +1,9 @@
 """What training needs of the networks that do not learn."""
 
 import argparse
+import hashlib
+import os
+from pathlib import Path
 
 import keras
 
@@ -13,14 +16,15 @@ from reproductions.ppgn.networks import Loader, check_takes_images
 _LARGER = {227: 256}
 
 
-def load_encoder(flags: argparse.Namespace) -> tuple[keras.Model, list[str]]:
+def load_encoder(flags: argparse.Namespace) -> tuple[keras.Model, dict[str, object]]:
     """Loads E.
 
     Args:
         flags: of a script with the encoder's flags.
 
     Returns:
-        The network, and what was loaded, in words.
+        The network; and for `run.json` what was loaded, in words, and what tells its file from
+        others.
 
     Raises:
         UserError: see `Loader.load`; its images are not square, or its codes no vectors.
@@ -41,20 +45,35 @@ def load_encoder(flags: argparse.Namespace) -> tuple[keras.Model, list[str]]:
             "vectors"
         )
     encoder.trainable = False
-    return encoder, loader.used
+    return encoder, {"weights": [Path(one).name for one in loader.used], "encoder": _digest(loader)}
+
+
+def _digest(loader: Loader) -> str:
+    """Of the files that were loaded; random weights are told by their seed."""
+    digest = hashlib.sha256()
+    for used in loader.used:
+        path = used.rpartition(" from ")[2]
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                while part := file.read(2**24):
+                    digest.update(part)
+        else:
+            digest.update(used.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]
 
 
 def feature_layer(encoder: keras.Model, code_layer: str, asked: str | None) -> str:
     """The layer h_1: that asked for; pool5; or the last with maps before the codes.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or codes are not made of it alone.
     """
     if asked is not None:
-        after_activation(encoder, asked)
+        _check_way(encoder, asked, code_layer)
         return asked
     names = [layer.name for layer in encoder.layers]
     if "pool5" in names:
+        _check_way(encoder, "pool5", code_layer)
         return "pool5"
     before = encoder.layers[: names.index(code_layer) if code_layer in names else None]
     maps = [one.name for one in before if len(getattr(one.output, "shape", ())) == 4]
@@ -63,7 +82,20 @@ def feature_layer(encoder: keras.Model, code_layer: str, asked: str | None) -> s
             f"the encoder {encoder.name} has no layer with maps before {code_layer}; "
             "--feature_layer names another"
         )
+    _check_way(encoder, maps[-1], code_layer)
     return maps[-1]
+
+
+def _check_way(encoder: keras.Model, feature_layer: str, code_layer: str) -> None:
+    """Refuses a lower layer that is not all that the codes are made of."""
+    features = after_activation(encoder, feature_layer)
+    try:
+        keras.Model(features, after_activation(encoder, code_layer))
+    except ValueError:
+        raise UserError(
+            f"the codes, {code_layer}, are not made of the layer {feature_layer} alone; "
+            "--feature_layer names another"
+        ) from None
 
 
 def side_of_images(encoder: keras.Model, asked: int | None) -> int:

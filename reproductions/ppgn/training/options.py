@@ -78,6 +78,9 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     },
 }
 
+#: A seed from which seeds for all chains can be counted up.
+_MOST_SEED = 2**32 - 2**24
+
 #: What may be given together with --resume.
 MAY_CHANGE = ("iterations", "save_interval", "checkpoint_interval", "distribute")
 
@@ -272,7 +275,12 @@ def _script_of(run: Path) -> str | None:
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:
     """The flags that make a run what it is, for `run.json`."""
     not_own = (*OF_CALL, "preset", "script")
-    return {name: value for name, value in vars(flags).items() if name not in not_own}
+    own = {name: value for name, value in vars(flags).items() if name not in not_own}
+    for name, value in own.items():
+        # From wherever the run goes on.
+        if name.startswith("encoder_") and isinstance(value, str) and os.path.isfile(value):
+            own[name] = os.path.abspath(value)
+    return own
 
 
 def _parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
@@ -323,7 +331,12 @@ def parse_classifier(argv: Sequence[str]) -> argparse.Namespace:
 
 def parse_prior(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `train_prior.py`; see `parse_generator`."""
-    return _parse(prior_parser(), argv)
+    parser = prior_parser()
+    flags = _parse(parser, argv)
+    for name in ("color", "image_size"):
+        if flags.of == "h" and getattr(flags, name) is not None:
+            parser.error(f"argument --{name}: with --of h it is the encoder's")
+    return flags
 
 
 def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
@@ -360,7 +373,11 @@ def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
     add("--seed", type=seed, default=0, help="of everything that is random")
     about = "for figures and pictures"
     add("--output_dir", type=path, default=f"{RESULTS}/evaluation", help=about)
-    return parser.parse_args(argv)
+    flags = parser.parse_args(argv)
+    if flags.seed > _MOST_SEED:
+        # Each chain, and each hole, has a seed of its own.
+        parser.error(f"argument --seed: must be {_MOST_SEED} or less")
+    return flags
 
 
 def parse_digits(argv: Sequence[str]) -> argparse.Namespace:
@@ -381,6 +398,6 @@ def parse_digits(argv: Sequence[str]) -> argparse.Namespace:
     about += "with the suite are taken"
     add("--train", action="store_true", help=about)
     flags = parser.parse_args(argv)
-    if flags.seed + 10 > 2**32 - flags.each:
-        parser.error("argument --seed: too large for the chains' seeds")
+    if flags.seed > _MOST_SEED:
+        parser.error(f"argument --seed: must be {_MOST_SEED} or less")
     return flags

@@ -53,9 +53,9 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
     check_batch(flags, devices)
     with devices.scope():
         keras.utils.set_random_seed(flags.seed)
-        networks, used, color, side = {}, [], flags.color, flags.image_size
+        networks, facts, color, side = {}, {}, flags.color, flags.image_size
         if flags.of == "h":
-            encoder, used = load_encoder(flags)
+            encoder, facts = load_encoder(flags)
             side = encoder.input_shape[1]
             color = "grey" if encoder.input_shape[-1] == 1 else "rgb"
         side = side or usual_side(flags.dataset)
@@ -84,7 +84,7 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
         optimizer.build(prior.trainable_variables)
     trainer = PriorTrainer(flags, networks, encode, optimizer, pictures, devices)
     name = f"{pictures.name}-prior_{flags.of}"
-    return train(flags, name, trainer, pictures, devices, {"weights": used})
+    return train(flags, name, trainer, pictures, devices, facts)
 
 
 class PriorTrainer:

@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -95,66 +95,102 @@ def train(
         UserError: a file cannot be written, the run to go on with is damaged or of other pictures,
             or a loss is not a number any more.
     """
-    done = _restore(flags, trainer)
-    folder = None
+    run = _Run(flags, trainer, pictures, devices)
     if devices.is_chief:
-        folder = _folder(flags, name, {**pictures.facts, **facts})
-        sizes = "x".join(map(str, pictures.shape))
-        print(f"{pictures.count} pictures, {sizes}, of {flags.dataset}")
-        print(f"the run is in {folder}", flush=True)
-        report = Report(folder, trainer.columns, trainer.shown, flags.iterations, done)
-    saved, rows = time.monotonic(), []
-    part = devices.part(flags.batch_size)
+        run.begin(name, {**pictures.facts, **facts})
+    run.train()
+    return run.folder
 
-    def save() -> None:
-        nonlocal saved
-        _save(folder, trainer, done)
-        saved = time.monotonic()
 
-    def show() -> None:
-        sheet = trainer.sheet()
+class _Run:
+    """One run, and where it has come to.
+
+    Attributes:
+        folder: where it is written; None in a worker that writes nothing.
+    """
+
+    def __init__(
+        self, flags: argparse.Namespace, trainer: Trainer, pictures: Pictures, devices: Devices
+    ):
+        self._flags, self._trainer, self._pictures = flags, trainer, pictures
+        self._part = devices.part(flags.batch_size)
+        self._done, self._rows = _restore(flags, trainer)
+        self.folder: Path | None = None
+
+    def begin(self, name: str, facts: Mapping[str, object]) -> None:
+        """Makes the folder, and says what there is to learn from."""
+        flags, trainer = self._flags, self._trainer
+        self.folder = _folder(flags, name, facts)
+        sizes = "x".join(map(str, self._pictures.shape))
+        print(f"{self._pictures.count} pictures, {sizes}, of {flags.dataset}")
+        print(f"the run is in {self.folder}", flush=True)
+        self._report = Report(
+            self.folder, trainer.columns, trainer.shown, flags.iterations, self._done
+        )
+
+    def train(self) -> None:
+        """Trains to the end, or to Ctrl-C."""
+        if self.folder is None:
+            for _ in self._steps():
+                self._rows.clear()
+            return
+        first = self._done
+        self._saved = time.monotonic()
+        try:
+            if first == 0:
+                self._show()
+                # A run that is killed at once is a run, too.
+                self._save()
+            with interrupts_held() as interrupted:
+                for _ in self._steps():
+                    self._note()
+                    if interrupted() and self._done < self._flags.iterations:
+                        print(f"interrupted; --resume {self.folder} goes on")
+                        break
+                if self._done > first:
+                    self._save()
+        finally:
+            self._report.close()
+        self._trainer.save(self.folder)
+        _measure(self.folder, self._trainer, self._done)
+        print(f"{self._done} of {self._flags.iterations} iterations are done: {self.folder}")
+
+    def _steps(self) -> Iterator[None]:
+        """Makes step after step, in every worker."""
+        flags = self._flags
+        batches = self._pictures.batches(self._done, flags.iterations, flags.batch_size, self._part)
+        for images, labels in batches:
+            images = _mirrored(flags, self._done, images, self._part)
+            values = self._trainer.step(self._done, images, labels)
+            self._done += 1
+            if not all(map(math.isfinite, values)):
+                raise UserError(
+                    f"a loss is not a number after iteration {self._done}; try a smaller "
+                    "--learning_rate in a new run"
+                )
+            self._rows.append(values)
+            yield
+
+    def _note(self) -> None:
+        """Writes what is due after a step."""
+        last = self._done == self._flags.iterations
+        if last or self._done % _ROW == 0:
+            self._report.steps(self._done, np.mean(self._rows, axis=0))
+            self._rows.clear()
+        if last or self._done % self._flags.save_interval == 0:
+            self._show()
+        if time.monotonic() - self._saved >= self._flags.checkpoint_interval:
+            self._save()
+
+    def _save(self) -> None:
+        _save(self.folder, self._trainer, self._done, self._rows)
+        self._saved = time.monotonic()
+
+    def _show(self) -> None:
+        sheet = self._trainer.sheet()
         if sheet is not None:
-            save_picture(sheet, folder / SAMPLES / f"iteration_{done:07d}.png")
-            report.pictures(done, sheet)
-
-    begun = done
-    try:
-        if folder is not None and done == 0:
-            show()
-            save()
-        with interrupts_held() as interrupted:
-            for images, labels in pictures.batches(done, flags.iterations, flags.batch_size, part):
-                values = trainer.step(done, _mirrored(flags, done, images, part), labels)
-                done += 1
-                if not all(map(math.isfinite, values)):
-                    raise UserError(
-                        f"a loss is not a number after iteration {done}; try a smaller "
-                        "--learning_rate in a new run"
-                    )
-                rows.append(values)
-                if folder is None:
-                    continue
-                if done % _ROW == 0 or done == flags.iterations:
-                    report.steps(done, np.mean(rows, axis=0))
-                    rows.clear()
-                if done % flags.save_interval == 0 or done == flags.iterations:
-                    show()
-                if time.monotonic() - saved >= flags.checkpoint_interval:
-                    save()
-                if interrupted() and done < flags.iterations:
-                    print(f"interrupted; --resume {folder} goes on")
-                    break
-            if folder is not None and done > begun:
-                save()
-    finally:
-        if folder is not None:
-            report.close()
-    if folder is None:
-        return None
-    trainer.save(folder)
-    _measure(folder, trainer, done)
-    print(f"{done} of {flags.iterations} iterations are done: {folder}")
-    return folder
+            save_picture(sheet, self.folder / SAMPLES / f"iteration_{self._done:07d}.png")
+            self._report.pictures(self._done, sheet)
 
 
 def _mirrored(
@@ -207,23 +243,32 @@ def _folder(flags: argparse.Namespace, name: str, facts: Mapping[str, object]) -
     return path
 
 
-def _save(folder: Path, trainer: Trainer, done: int) -> None:
+def _save(folder: Path, trainer: Trainer, done: int, rows: Sequence) -> None:
     arrays = arrays_of(trainer.variables())
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise UserError(
             "the weights are not numbers any more; try a smaller --learning_rate in a new run"
         )
-    save_state(folder, **arrays, iteration=done, **trainer.place())
+    # What was measured since the last row of the table.
+    pending = np.array(rows, np.float64).reshape(-1, len(trainer.columns))
+    save_state(folder, **arrays, iteration=done, pending=pending, **trainer.place())
 
 
-def _restore(flags: argparse.Namespace, trainer: Trainer) -> int:
-    """Takes up what `--resume` names; how many iterations it has made."""
+def _restore(flags: argparse.Namespace, trainer: Trainer) -> tuple[int, list]:
+    """Takes up what `--resume` names.
+
+    Returns:
+        How many iterations it has made, and what they measured since the last row of the table.
+    """
     if flags.resume is None or (state := load_state(flags.resume)) is None:
-        return 0
+        return 0, []
     try:
         restore(trainer.variables(), state)
         done = _whole(state, "iteration")
         trainer.go_on({name: _whole(state, name) for name in trainer.place()})
+        pending = state.get("pending", np.zeros(()))
+        if pending.shape[1:] != (len(trainer.columns),) or not np.isfinite(pending).all():
+            raise ValueError("what was measured last is missing")
     except ValueError as error:
         path = flags.resume / STATE
         raise UserError(f"{path} is damaged, or of other flags: {error}") from None
@@ -231,7 +276,7 @@ def _restore(flags: argparse.Namespace, trainer: Trainer) -> int:
         raise UserError(f"--iterations must be {done} or more: so many are done")
     if done == flags.iterations:
         warn("all iterations are done; more --iterations go on")
-    return done
+    return done, [tuple(row) for row in pending]
 
 
 def _whole(state: Mapping[str, np.ndarray], name: str) -> int:

@@ -107,7 +107,7 @@ def test_bad_flags(refused, name, flags, message):
     [
         ("--dataset nowhere", "no dataset "),
         ("--dataset empty", "no pictures in the folder "),
-        ("--dataset one", "has one picture only; a GAN needs two"),
+        ("--dataset one", "has one picture only; two are needed"),
         ("--dataset bad", "none of the 2 pictures can be read; the first: "),
         ("--dataset a.txt", "is neither a folder of pictures nor a file of MNIST's"),
         ("--dataset many/0.png", "is neither a folder of pictures nor a file of MNIST's"),
