@@ -53,7 +53,7 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
     check_batch(flags, devices)
     with devices.scope():
         keras.utils.set_random_seed(flags.seed)
-        networks, facts, color, side = {}, {}, flags.color, flags.image_size
+        networks, facts, color, side = {}, {"weights": []}, flags.color, flags.image_size
         if flags.of == "h":
             encoder, facts = load_encoder(flags)
             side = encoder.input_shape[1]

@@ -343,9 +343,13 @@ def test_a_damaged_table(folder, script, trained):
 
 def test_a_missing_encoder(folder, script, trained):
     run = copied(trained("prior_h", ALWAYS)[0], folder)
-    (folder / "encoder.keras").unlink()
+    settings = json.loads((run / "run.json").read_text())
+    was = settings["flags"]["encoder_definition"]
+    settings["flags"]["encoder_definition"] = "gone.keras"
+    (run / "run.json").write_text(json.dumps(settings))
     ended = script("train_prior", f"--resume {run} --iterations 30")
     assert ended.status == 1
     assert "there is no Keras model file" in ended.error
-    write_encoder(folder)
+    settings["flags"]["encoder_definition"] = was
+    (run / "run.json").write_text(json.dumps(settings))
     assert script("train_prior", f"--resume {run} --iterations 30").status == 0
