@@ -25,7 +25,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The networks that are kept in pretrained/, from nothing; ten minutes or so.
+# The networks that are kept in pretrained/, from nothing; five minutes or so.
 PPGN := $(BIN)/python reproductions/ppgn
 MADE := results/pretrained
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -9,9 +10,6 @@ import tensorflow as tf
 from absl import logging
 
 from common.errors import UserError
-
-#: What a flag may ask for.
-KINDS = ("one", "mirrored", "multiworker")
 
 
 class Devices:
@@ -51,6 +49,21 @@ class Devices:
         )
         local = [int(one) for one in self._strategy.experimental_local_results(numbers)]
         self._first, self._here = min(local), len(local)
+
+    def agree(self, text: str) -> bool:
+        """Whether all processes say the same; each must ask."""
+        number = zlib.crc32(text.encode("utf-8", "surrogateescape"))
+
+        def compare(_):
+            # Float64 holds sums of such numbers exactly.
+            mine = tf.constant(number, tf.float64)
+            context = tf.distribute.get_replica_context()
+            total = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+            away = tf.abs(total - mine * context.num_replicas_in_sync)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, away)
+
+        each = np.zeros((self._here, 1), np.float32)
+        return float(self.compile(compare)([each])) == 0
 
     def scope(self):
         """A context; what is to be trained must be made within."""

@@ -1,8 +1,10 @@
 """Pictures in and out, with Pillow."""
 
+import contextlib
 import os
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,22 +36,34 @@ def read_picture(path: str | Path) -> Image.Image:
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder, not a picture")
     try:
-        with warnings.catch_warnings():
-            # Pillow's remarks on odd but readable files are of no use here.
-            warnings.simplefilter("ignore")
+        with _without_remarks(), Image.open(path) as image:
             # A file that claims an absurd size is refused, not decoded.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.load()
-                return _as_rgb(image)
+            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+            return _as_rgb(image)
     except FileNotFoundError:
         raise UserError(f"no such picture: {path}") from None
     except UnidentifiedImageError:
         raise UserError(f"{path} is not a picture that Pillow can read") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise UserError(f"{path} claims more than {Image.MAX_IMAGE_PIXELS} pixels") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UserError(f"cannot read the picture {path}: {error}") from None
+
+
+@contextlib.contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Silences Pillow's remarks on odd but readable files; in the main thread only.
+
+    The list of filters is the process's: threads that change it leave it changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

@@ -251,7 +251,7 @@ def _pixels(flags: argparse.Namespace, network: keras.Model) -> str:
         if Path(flags.net_definition).suffix in KERAS_ENDINGS and network.input_shape[-1] == 3:
             warn(
                 f"{flags.net_definition} is given BGR pixels minus the mean, as Caffe's networks "
-                "are; --net_pixels says what it was trained on"
+                "are, and those of train_classifier.py; --net_pixels says what it was trained on"
             )
         return "caffe"
     if suite_name(flags.net_definition) and flags.net_pixels != "caffe":

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import io
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from reproductions.ppgn.training.options import (
     parse_classifier,
     parse_generator,
 )
+from reproductions.ppgn.training.run import read_figures
 
 #: How much pictures are enlarged, and the width of the sheet, in pixels.
 _TIMES, _WIDTH = 3, 880
@@ -110,14 +112,22 @@ def _networks(train: bool) -> dict[str, str]:
     """Flags that name the networks: those that are kept, or trained here where they are not."""
     if not train and all(Path(path).is_file() for path in KEPT.values()):
         return {}
-    classifier = train_classifier(parse_classifier(["--preset=quick"])) / CLASSIFIER
+    classifier = _whole(train_classifier, parse_classifier(["--preset=quick"])) / CLASSIFIER
     words = ["--preset=quick", f"--encoder_definition={classifier}"]
-    generator = train_generator(parse_generator(words)) / GENERATOR
+    generator = _whole(train_generator, parse_generator(words)) / GENERATOR
     return {
         "net_definition": str(classifier),
         "encoder_definition": str(classifier),
         "generator_definition": str(generator),
     }
+
+
+def _whole(train: Callable, flags: argparse.Namespace) -> Path:
+    """Trains to the end, or ends the program where that was interrupted."""
+    folder = train(flags)
+    if read_figures(folder)["iterations"] < flags.iterations:
+        raise KeyboardInterrupt
+    return folder
 
 
 def _a_digit(digit: int, number: int) -> np.ndarray:

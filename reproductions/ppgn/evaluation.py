@@ -2,22 +2,25 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from PIL import Image
 
 from common.classifier import Judge, probabilities, train_judge
 from common.errors import UserError
 from common.files import written_whole
 from common.images import save_picture
-from common.pictures import grid
+from common.pictures import grid, scaled
 from common.runs import check_writable
 from datasets.digits import draw_digits
 from reproductions.ppgn.chains import last_images, masked_chain, random_chain, schedule
-from reproductions.ppgn.commands import weights_for
+from reproductions.ppgn.commands import encoder_format, weights_for
 from reproductions.ppgn.conditions import UnitCondition
+from reproductions.ppgn.crops import view
 from reproductions.ppgn.figures import diversity, feature_model, hits, realism
 from reproductions.ppgn.networks import Loader, check_makes_images, check_takes_images
 from reproductions.ppgn.options import CAFFENET_WEIGHTS
@@ -63,11 +66,17 @@ class _Parts(NamedTuple):
     condition: UnitCondition
     code_layer: str
     prior: keras.Model | None
+    prepare: Callable
 
     def networks(self, inpainting: bool = False) -> Networks:
         """Put together for sampling."""
         given = (self.generator, self.encoder, self.code_layer, self.condition)
-        return Networks(*given, inpainting=inpainting, prior=self.prior)
+        return Networks(*given, inpainting, self.prior, self.prepare)
+
+    def code_of(self) -> Callable[[np.ndarray], np.ndarray]:
+        """From images to their codes."""
+        length = self.generator.input_shape[-1]
+        return code_of(self.encoder, self.code_layer, length, self.prepare)
 
 
 def evaluate(flags: argparse.Namespace) -> dict[str, object]:
@@ -89,6 +98,7 @@ def evaluate(flags: argparse.Namespace) -> dict[str, object]:
     learned, rest = Real(*(x[:half] for x in real[:2]), real.classes), _after(real, half)
     print(f"training a classifier on {half} pictures", flush=True)
     judge = train_judge(learned.images, learned.labels, len(real.classes), 0.9, flags.seed)
+    print(f"it finds the class of {judge.accuracy:.1%} of others", flush=True)
     folder = Path(flags.output_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,18 +132,21 @@ def _load(flags: argparse.Namespace) -> _Parts:
     prior = None
     if flags.prior_definition is not None:
         prior = loader.load(flags.prior_definition, "")
-    condition = UnitCondition(encoder, flags.act_layer)
-    return _Parts(generator, encoder, condition, flags.code_layer, prior)
+    prepare = encoder_format(flags, encoder)
+    condition = UnitCondition(encoder, flags.act_layer, prepare=prepare)
+    return _Parts(generator, encoder, condition, flags.code_layer, prior, prepare)
 
 
 def _real(flags: argparse.Namespace, parts: _Parts) -> Real:
     """Real pictures of the encoder's classes, as it sees them."""
     seen, channels = parts.encoder.input_shape[1], parts.encoder.input_shape[-1]
-    if flags.dataset == "digits" and (seen, channels) == (28, 1):
+    side = max(seen, parts.generator.output_shape[1])
+    if flags.dataset == "digits":
         images, labels = draw_digits(flags.images, _DIGITS_SEED + flags.seed)
-        real = Real(images[..., None], labels.astype(int), [str(digit) for digit in range(10)])
+        images = np.stack([scaled(Image.fromarray(one), side, side) for one in images])
+        images = window(images.repeat(channels, axis=3), seen)
+        real = Real(images, labels.astype(int), [str(digit) for digit in range(10)])
     else:
-        side = parts.generator.output_shape[1]
         color = "grey" if channels == 1 else "rgb"
         pictures = load_pictures(flags.dataset, flags.images, side, color, flags.seed, True)
         images, labels = pictures.all()
@@ -144,10 +157,10 @@ def _real(flags: argparse.Namespace, parts: _Parts) -> Real:
             f"--images: {flags.dataset} must have about {2 * _FEWEST} pictures of each class, or "
             f"more; it has {np.bincount(real.labels, minlength=len(real.classes)).min()}"
         )
-    if len(real.classes) > parts.condition.units:
+    if len(real.classes) != parts.condition.units:
         raise UserError(
-            f"{flags.dataset} has {len(real.classes)} classes, {flags.act_layer} only "
-            f"{parts.condition.units} units"
+            f"{flags.dataset} has {len(real.classes)} classes, {flags.act_layer} has "
+            f"{parts.condition.units} units: they must be the same"
         )
     return real
 
@@ -160,12 +173,12 @@ def _reconstruction(parts: _Parts, learned: Real, rest: Real, folder: Path) -> d
     if parts.prior is not None:
         return {}
     images = rest.images[:500]
-    code = code_of(parts.encoder, parts.code_layer, parts.generator.input_shape[-1])
+    code = parts.code_of()
     codes = np.concatenate(
         [code(as_input(images[k : k + _AT_ONCE])) for k in range(0, len(images), _AT_ONCE)]
     )
     made = [np.asarray(parts.generator(codes[k : k + _AT_ONCE])) for k in _starts(len(codes))]
-    again = window(as_pixels(np.concatenate(made)), images.shape[1])
+    again = as_pixels(view(np.concatenate(made), images.shape[1:3]))
     save_picture(pairs(images[:30], again[:30]), folder / "reconstructions.png")
     error = float(np.mean((again.astype(float) - images) ** 2))
     of_mean = float(np.mean((learned.images.mean(axis=0) - images) ** 2))
@@ -236,7 +249,7 @@ def _inpainting(
     if parts.prior is not None or not flags.inpainted:
         return {}
     networks = parts.networks(inpainting=True)
-    code = code_of(parts.encoder, parts.code_layer, networks.code_size)
+    code = parts.code_of()
     labels, originals = real.labels[: flags.inpainted], real.images[: flags.inpainted]
     if flags.patch >= min(networks.image_size):
         raise UserError(f"--patch {flags.patch} must be smaller than the images")

@@ -6,15 +6,16 @@ import keras
 from keras import ops
 
 from common.errors import UserError
-from reproductions.ppgn.start import MEAN_COLOUR
+from reproductions.ppgn.start import mean_of
 
 #: Of ImageNet's RGB pixels in 0..1.
 _TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def _rgb(images):
-    """0..255, RGB; the generator may go beyond, which a picture cannot."""
-    return ops.clip(images + ops.convert_to_tensor(MEAN_COLOUR, images.dtype), 0, 255)[..., ::-1]
+    """0..255, RGB or grey; the generator may go beyond, which a picture cannot."""
+    mean = ops.convert_to_tensor(mean_of(images.shape[-1]), images.dtype)
+    return ops.clip(images + mean, 0, 255)[..., ::-1]
 
 
 #: From BGR minus the mean to what a network was trained on; the names are those of
@@ -41,10 +42,10 @@ def check_format(pixels: str, network: keras.Model, definition: str, flag: str) 
         flag: which asked for it.
 
     Raises:
-        UserError: only `caffe` will do.
+        UserError: they are of ImageNet's colours, and the network is for grey images.
     """
     channels = network.input_shape[-1]
-    if pixels != "caffe" and channels != 3:
+    if pixels == "torch" and channels != 3:
         raise UserError(
             f"{flag} {pixels} is for networks of 3 channels, {definition} has {channels}"
         )

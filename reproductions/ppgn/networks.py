@@ -107,11 +107,13 @@ class Loader:
 
     Attributes:
         used: what was loaded, in words.
+        files: those that were read.
     """
 
     def __init__(self, random: bool = False):
         self._random, self._loaded = random, {}
         self.used: list[str] = []
+        self.files: list[str | Path] = []
 
     def load(self, definition: str, weights: str, **options) -> keras.Model:
         """Loads a network; the same one again if it was loaded before.
@@ -161,6 +163,7 @@ class Loader:
             return SUITE[name].build(self._source(weights), **options)
         if Path(definition).suffix in KERAS_ENDINGS:
             self.used.append(definition)
+            self.files.append(definition)
             return _read_keras(definition)
         if not os.path.exists(definition):
             known = ", ".join([*SUITE, *KEPT])
@@ -168,6 +171,7 @@ class Loader:
                 f"there is no network {definition}: a name ({known}), a .prototxt or a Keras "
                 "model file is wanted"
             )
+        self.files.append(definition)
         # Whatever else it is, the reader of Caffe's files says so.
         return import_network(read_prototxt(definition), self._source(weights), **options)
 
@@ -182,6 +186,7 @@ class Loader:
         if name is not None:
             path = pretrained.get(name)
             self.used.append(f"{name} from {path}")
+            self.files.append(path)
             return weights_from(path)
         if not os.path.exists(weights):
             known = ", ".join(pretrained.manifest())
@@ -189,6 +194,7 @@ class Loader:
                 f"there are no weights {weights}: a .caffemodel or a name ({known}) is wanted"
             )
         self.used.append(weights)
+        self.files.append(weights)
         return weights_from(weights)
 
 

@@ -101,7 +101,8 @@ def load_image(
             mean colour, as those that learned here do.
 
     Returns:
-        float32, (1, height, width, channels), BGR minus the centre of the mean image.
+        float32, (1, height, width, channels), BGR minus the centre of the mean image, or minus
+        `mean_of` the channels.
 
     Raises:
         UserError: it is no picture.

@@ -23,7 +23,7 @@ CLASSIFIER, CLASSES = "classifier.keras", "classes.txt"
 _DIGITS, _OWN = 28, 64
 
 #: Pictures that go through the network at once.
-_AT_ONCE = 250
+_AT_ONCE = 50
 
 
 def usual_side(dataset: str) -> int:

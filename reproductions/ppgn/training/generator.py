@@ -24,7 +24,7 @@ def doublings(side: int) -> int:
             return count
     raise UserError(
         f"the generator cannot make images of {side}x{side}: the side must be 4, 5, 6 or 7 times "
-        "a power of two, such as 28, 32, 64 or 256"
+        "a power of two, such as 28, 32, 64 or 256; --image_size names one, not below the encoder's"
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from common.devices import Devices
-from common.errors import UserError
 from common.files import written_whole
 from reproductions.ppgn.commands import encoder_format
 from reproductions.ppgn.ends import after_activation
@@ -44,29 +43,17 @@ def train_generator(flags: argparse.Namespace) -> Path | None:
     """
     devices = Devices(flags.distribute)
     check_batch(flags, devices)
-    try:
-        with devices.scope():
-            keras.utils.set_random_seed(flags.seed)
-            encoder, facts = load_encoder(flags)
-            channels = encoder.input_shape[-1]
-            side = side_of_images(encoder, flags.image_size)
-            color = flags.color or ("grey" if channels == 1 else "rgb")
-            pictures = load_pictures(
-                flags.dataset, flags.images, side, color, flags.seed, classes=False
-            )
-            _check_channels(pictures, channels)
-            joint = build(flags, encoder, side)
-        trainer = GeneratorTrainer(flags, joint, encoder.input_shape[1], pictures, devices)
-        return train(flags, f"{pictures.name}-generator", trainer, pictures, devices, facts)
-    except tf.errors.ResourceExhaustedError:
-        raise UserError("not enough memory; try a smaller --batch_size or --filters") from None
-
-
-def _check_channels(pictures: Pictures, channels: int) -> None:
-    if pictures.shape[-1] != channels:
-        raise UserError(
-            f"the encoder takes images of {channels} channels, --color gives {pictures.shape[-1]}"
+    with devices.scope():
+        keras.utils.set_random_seed(flags.seed)
+        encoder, facts = load_encoder(flags)
+        side = side_of_images(encoder, flags.image_size)
+        joint = build(flags, encoder, side)
+        color = "grey" if encoder.input_shape[-1] == 1 else "rgb"
+        pictures = load_pictures(
+            flags.dataset, flags.images, side, color, flags.seed, classes=False
         )
+    trainer = GeneratorTrainer(flags, joint, encoder.input_shape[1], pictures, devices)
+    return train(flags, f"{pictures.name}-generator", trainer, pictures, devices, facts)
 
 
 def build(flags: argparse.Namespace, encoder: keras.Model, side: int) -> Joint:
@@ -176,7 +163,10 @@ class GeneratorTrainer:
 
     def go_on(self, place: Mapping[str, int]) -> None:
         """See `run.Trainer`."""
-        self._pauses = Pauses(bool(place["train_d"]), bool(place["train_g"]))
+        train_d, train_g = bool(place["train_d"]), bool(place["train_g"])
+        if not (train_d or train_g):
+            raise ValueError("nobody learns")
+        self._pauses = Pauses(train_d, train_g)
 
     def sheet(self) -> np.ndarray:
         """Pictures that were not learned from, each with its reconstruction below."""
@@ -197,9 +187,13 @@ class GeneratorTrainer:
         """Mean squared errors of pixels, 0..255, on pictures that were not learned from."""
         images = window(self._pictures.held_out()[0], self._seen)
         mean = window(self._pictures.mean()[None], self._seen)
-        again = as_pixels(self._reconstructed(images))
-        error = np.mean((again.astype(float) - images) ** 2)
-        of_mean = np.mean((mean - images) ** 2)
+        errors, of_means = [], []
+        for first in range(0, len(images), _AT_ONCE):
+            part = images[first : first + _AT_ONCE].astype(float)
+            again = as_pixels(self._again(images[first : first + _AT_ONCE]))
+            errors += list(np.mean((again - part) ** 2, axis=(1, 2, 3)))
+            of_means += list(np.mean((mean - part) ** 2, axis=(1, 2, 3)))
+        error, of_mean = np.mean(errors), np.mean(of_means)
         return {
             "held_out_pictures": len(images),
             "error_of_reconstructions": float(error),

@@ -133,7 +133,8 @@ class Joint:
             train_g: whether G does.
 
         Returns:
-            Means over the whole batch, before this step.
+            Means over the whole batch, of G and D as they were; only the adversarial loss is what
+            the new D says.
         """
         devices = tf.distribute.get_replica_context()
         parts = devices.num_replicas_in_sync

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import os
 from pathlib import Path
 
 import keras
@@ -30,10 +29,10 @@ def load_encoder(flags: argparse.Namespace) -> tuple[keras.Model, dict[str, obje
         UserError: see `Loader.load`; its images are not square, or its codes no vectors.
     """
     loader = Loader(random=flags.weights == "random")
-    if flags.weights == "random":
-        warn("random networks, made on the spot: little can be learned from their codes")
     definition = flags.encoder_definition
     encoder = loader.load(definition, weights_for(definition, flags.encoder_weights))
+    if not loader.files:
+        warn("random networks, made on the spot: little can be learned from their codes")
     check_takes_images(encoder, "encoder")
     height, width = encoder.input_shape[1:3]
     if height != width:
@@ -49,16 +48,14 @@ def load_encoder(flags: argparse.Namespace) -> tuple[keras.Model, dict[str, obje
 
 
 def _digest(loader: Loader) -> str:
-    """Of the files that were loaded; random weights are told by their seed."""
+    """Of the files that were read; random weights are told by their seed."""
     digest = hashlib.sha256()
-    for used in loader.used:
-        path = used.rpartition(" from ")[2]
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
-                while part := file.read(2**24):
-                    digest.update(part)
-        else:
-            digest.update(used.encode("utf-8", "surrogateescape"))
+    if not loader.files:
+        digest.update("\n".join(loader.used).encode("utf-8", "surrogateescape"))
+    for path in loader.files:
+        with open(path, "rb") as file:
+            while part := file.read(2**24):
+                digest.update(part)
     return digest.hexdigest()[:16]
 
 
@@ -76,14 +73,22 @@ def feature_layer(encoder: keras.Model, code_layer: str, asked: str | None) -> s
         _check_way(encoder, "pool5", code_layer)
         return "pool5"
     before = encoder.layers[: names.index(code_layer) if code_layer in names else None]
-    maps = [one.name for one in before if len(getattr(one.output, "shape", ())) == 4]
-    if len(maps) < 2:
+    # Not what comes before any weights, such as a change of scale.
+    learned = [number for number, one in enumerate(before) if one.weights]
+    before = before[learned[0] :] if learned else []
+    maps = [one.name for one in before if _makes_maps(one)]
+    if not maps:
         raise UserError(
             f"the encoder {encoder.name} has no layer with maps before {code_layer}; "
-            "--feature_layer names another"
+            "--feature_layer names one of its layers, such as a lower vector"
         )
     _check_way(encoder, maps[-1], code_layer)
     return maps[-1]
+
+
+def _makes_maps(layer: keras.layers.Layer) -> bool:
+    network = isinstance(layer, keras.Model)
+    return not network and len(getattr(layer.output, "shape", ())) == 4
 
 
 def _check_way(encoder: keras.Model, feature_layer: str, code_layer: str) -> None:

@@ -17,7 +17,8 @@ from common.flags import (
     seed,
 )
 from common.runs import SETTINGS, read_settings
-from reproductions.ppgn.options import CAFFENET_WEIGHTS, PIXELS
+from common.weights import manifest
+from reproductions.ppgn.options import CAFFENET_WEIGHTS, NETWORKS, PIXELS
 
 RESULTS = "results/ppgn"
 
@@ -140,7 +141,6 @@ def _parser(script: str, about: str, dataset: str | None) -> Parser:
     add = parser.add_argument
     add("--dataset", type=path, default=dataset, help=_DATASET)
     add("--images", type=positive_int, help="at most so many pictures; of digits: draw so many")
-    add("--color", choices=("grey", "rgb"), help="default: digits grey, pictures rgb")
     add("--mirror", action="store_true", help="mirror pictures at random")
     add("--seed", type=seed, default=0, help="of everything that is random")
     about = "iterations between pictures of what was learned"
@@ -197,7 +197,7 @@ def generator_parser() -> Parser:
     add("--learning_rate", type=positive_float, default=2e-4, help="of Adam")
     about = "of D's Adam; default: as --learning_rate"
     add("--discriminator_learning_rate", type=positive_float, help=about)
-    about = "steps at which the learning rates are halved"
+    about = "after how many of its own updates a player's learning rate is halved"
     steps = [300_000, 500_000, 700_000, 900_000, 1_100_000]
     add("--lr_steps", type=positive_int, nargs="*", default=steps, help=about)
     add("--beta1", type=fraction, default=0.9, help="of Adam")
@@ -213,11 +213,12 @@ def classifier_parser() -> Parser:
     parser = _parser("train_classifier.py", about, "digits")
     add = parser.add_argument
     add("--image_size", type=side, default=None, help="default: 28 for digits, 64 for pictures")
+    add("--color", choices=("grey", "rgb"), help="default: digits grey, pictures rgb")
     add("--filters", type=width, default=32, help="of the first convolution")
     add("--code", type=width, default=128, help="units of fc6, the length of codes")
     add("--batch_size", type=positive_int, default=128, help="pictures of a step, on all devices")
     add("--iterations", type=positive_int, default=5000, help="steps, in all")
-    about = "of Adam; it falls to 0 like a cosine"
+    about = "of Adam; it falls to 0 like a cosine over all iterations"
     add("--learning_rate", type=positive_float, default=2e-3, help=about)
     return parser
 
@@ -227,17 +228,19 @@ def prior_parser() -> Parser:
     about = "Train a denoising auto-encoder, the prior of PPGN-x or PPGN-h."
     parser = _parser("train_prior.py", about, None)
     add = parser.add_argument
-    about = "x: of pixels, with a generator that is none; h: of an encoder's codes"
+    about = "x: of pixels, which needs no encoder; h: of an encoder's codes"
     add("--of", choices=("x", "h"), default="h", help=about)
     _add_encoder(parser)
     add("--image_size", type=side, help="of --of x; default: 28 for digits, 64 for pictures")
+    about = "of --of x; default: digits grey, pictures rgb"
+    add("--color", choices=("grey", "rgb"), help=about)
     about = "standard deviation of what is added, relative to the mean size of a code's numbers "
     about += "(x: to the range of pixels); default: 0.01 for h, 0.1 for x"
     add("--noise", type=non_negative_float, help=about)
     add("--filters", type=width, default=64, help="of --of x")
     add("--batch_size", type=positive_int, default=64, help="pictures of a step, on all devices")
     add("--iterations", type=positive_int, default=100_000, help="steps, in all")
-    about = "of Adam; it falls to 0 like a cosine"
+    about = "of Adam; it falls to 0 like a cosine over all iterations"
     add("--learning_rate", type=positive_float, default=1e-3, help=about)
     return parser
 
@@ -277,8 +280,9 @@ def own_flags(flags: argparse.Namespace) -> dict[str, object]:
     not_own = (*OF_CALL, "preset", "script")
     own = {name: value for name, value in vars(flags).items() if name not in not_own}
     for name, value in own.items():
-        # From wherever the run goes on.
-        if name.startswith("encoder_") and isinstance(value, str) and os.path.isfile(value):
+        # From wherever the run goes on; the original's paths stand for the suite's own networks.
+        is_file = name in ("encoder_definition", "encoder_weights") and os.path.isfile(value)
+        if is_file and value != CAFFENET_WEIGHTS and value not in (*NETWORKS, *manifest()):
             own[name] = os.path.abspath(value)
     return own
 
@@ -351,6 +355,8 @@ def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     about = "E, which is the condition network too: digits_encoder, or a Keras model file"
     add("--encoder_definition", type=path, default=DIGITS_ENCODER, help=about)
+    about = "what E takes: see train_generator.py"
+    add("--encoder_pixels", choices=PIXELS, default="caffe", help=about)
     about = "G: digits_generator, or a Keras model file"
     add("--generator_definition", type=path, default=DIGITS_GENERATOR, help=about)
     about = "a Keras model file from codes to codes, instead of G and E"

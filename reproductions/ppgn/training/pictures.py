@@ -1,5 +1,6 @@
 """The pictures that networks learn from: held in memory, or read as they are needed."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -9,14 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError, warn
-from common.pictures import picture_paths, read_scaled
+from common.pictures import class_of, picture_paths, read_scaled
 from datasets.load import is_folder, load_data
 
-#: Pictures that are read ahead of time must be more than so many bytes.
+#: Sets of more bytes than this are read as they are needed.
 IN_MEMORY = 2**31
 
 #: Part of the pictures that is not learned from, and how many at most.
 _HELD_OUT, _MOST_HELD_OUT = 0.05, 1000
+
+
+_NO_CLASSES = "{} has no classes: no labels, or no subfolders"
 
 
 class Pictures:
@@ -61,10 +65,10 @@ class Pictures:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What tells this set from others, for `run.json`."""
+        """What tells this set from others, for `run.json`; of files that are read later, names."""
         digest = hashlib.sha256()
         if self._images is not None:
-            digest.update(self._images.tobytes())
+            digest.update(np.ascontiguousarray(self._images).data)
         else:
             digest.update("\n".join(map(str, self._paths)).encode("utf-8", "surrogateescape"))
         if self._labels is not None:
@@ -88,7 +92,9 @@ class Pictures:
 
     def mean(self, most: int = 2000) -> np.ndarray:
         """The mean of pictures that are learned from, float64, of a picture's shape."""
-        return self._read(self._learned[:most]).mean(axis=0, dtype=np.float64)
+        numbers = self._learned[:most]
+        parts = [self._read(numbers[k : k + 100]) for k in range(0, len(numbers), 100)]
+        return sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(numbers)
 
     def batches(
         self, first: int, end: int, batch: int, part: slice = slice(None)
@@ -135,17 +141,24 @@ class Pictures:
 
     def _read_one(self, number: int) -> np.ndarray:
         """A picture, or if it cannot be read the next one that can."""
+        if number not in self._unreadable:
+            try:
+                return self._decoded(number)
+            except UserError as error:
+                self._unreadable.add(number)
+                warn(f"{error}; another picture takes its place")
+        # Of the same kind: what is held out must stay so.
+        apart = number in self._held_out
+        others = self._held_out if apart else self._learned
+        for other in np.roll(others, -int(np.flatnonzero(others == number)[0]))[1:]:
+            with contextlib.suppress(UserError):
+                return self._decoded(int(other))
+        raise UserError(f"no picture of {self.name} can be read")
+
+    def _decoded(self, number: int) -> np.ndarray:
         height, width, channels = self.shape
         color = "grey" if channels == 1 else "rgb"
-        for other in range(len(self._paths)):
-            number = (number + 1) % len(self._paths) if other else number
-            try:
-                return read_scaled(self._paths[number], height, width, color)
-            except UserError as error:
-                if number not in self._unreadable:
-                    self._unreadable.add(number)
-                    warn(f"{error}; another picture takes its place")
-        raise UserError(f"none of the {len(self._paths)} pictures of {self.name} can be read")
+        return read_scaled(self._paths[number], height, width, color)
 
 
 def load_pictures(
@@ -164,17 +177,22 @@ def load_pictures(
     Raises:
         UserError: there are none, they cannot be read, or they have no classes.
     """
-    if is_folder(dataset) and not classes:
+    if is_folder(dataset):
         paths = picture_paths(dataset)
         channels = 1 if color == "grey" else 3
         few = len(paths) if images is None else min(images, len(paths))
         if few * side * side * channels > IN_MEMORY:
             paths = [paths[number * len(paths) // few] for number in range(few)]
+            names = [class_of(path, dataset) for path in paths]
+            known = sorted(set(names))
+            labels = np.array([known.index(name) for name in names])
+            if classes and len(known) < 2:
+                raise UserError(_NO_CLASSES.format(dataset))
             shape = (side, side, channels)
-            return Pictures(Path(dataset).name, shape, None, paths, seed=seed)
+            return Pictures(Path(dataset).name, shape, None, paths, labels, known, seed)
     _, data = load_data(dataset, images, (side, side), color)
     if classes and data.labels is None:
-        raise UserError(f"{dataset} has no classes: no labels, or no subfolders")
+        raise UserError(_NO_CLASSES.format(dataset))
     shape = data.images.shape[1:]
     return Pictures(
         data.name, shape, data.images, labels=data.labels, classes=data.classes, seed=seed

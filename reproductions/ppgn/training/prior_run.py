@@ -33,7 +33,8 @@ PRIOR, GENERATOR, ENCODER = "prior.keras", "generator.keras", "encoder.keras"
 #: What is added, where nothing else is asked for.
 _NOISE = {"h": 0.01, "x": 0.1}
 
-_SHOWN = 20
+#: Pictures that are shown, and those that errors are measured on, all at once.
+_SHOWN, _MEASURED = 20, 64
 
 
 def train_prior(flags: argparse.Namespace) -> Path | None:
@@ -59,12 +60,12 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
             side = encoder.input_shape[1]
             color = "grey" if encoder.input_shape[-1] == 1 else "rgb"
         side = side or usual_side(flags.dataset)
+        if flags.of == "x" and side % 4:
+            raise UserError(f"--image_size {side} must be a multiple of 4")
         pictures = load_pictures(
             flags.dataset, flags.images, side, color, flags.seed, classes=False
         )
         if flags.of == "x":
-            if side % 4:
-                raise UserError(f"--image_size {side} must be a multiple of 4")
             generator, encoder = pixels_as_codes(pictures.shape)
             networks = {GENERATOR: generator, ENCODER: encoder}
             encode = encoder
@@ -178,7 +179,7 @@ class PriorTrainer:
 
     def measure(self) -> Mapping[str, float]:
         """Mean squared errors of codes that were not learned from, with noise and without it."""
-        codes, noise = self._held_out(self._pictures.held_out(250)[0])
+        codes, noise = self._held_out(self._pictures.held_out(_MEASURED)[0])
         error = ops.mean(ops.square(self._prior(codes + noise) - codes))
         of_input = ops.mean(ops.square(noise))
         return {"error": float(error), "error_of_input": float(of_input)}

@@ -73,14 +73,15 @@ class Report:
             left = f"{each * (self._total - iteration):.0f} s left"
             print(f"iteration {iteration} of {self._total}, {losses}, {left}", flush=True)
 
-    def pictures(self, iteration: int, sheet: np.ndarray) -> None:
-        """Shows a sheet, uint8, (height, width, 3), and draws the curves.
+    def pictures(self, iteration: int, sheet: np.ndarray | None) -> None:
+        """Shows a sheet, uint8, (height, width, 3), if there is one, and draws the curves.
 
         Raises:
             UserError: the curves cannot be written.
         """
-        with self._events.as_default(step=iteration):
-            tf.summary.image("samples", sheet[None])
+        if sheet is not None:
+            with self._events.as_default(step=iteration):
+                tf.summary.image("samples", sheet[None])
         self._events.flush()
         self._draw()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from common.devices import Devices
 from common.errors import UserError, warn
@@ -31,7 +32,7 @@ from reproductions.ppgn.training.options import own_flags
 from reproductions.ppgn.training.pictures import Pictures
 from reproductions.ppgn.training.report import Report
 
-SAMPLES = "samples"
+SAMPLES, REPORT = "samples", "report.json"
 
 #: Iterations between two rows of the table.
 _ROW = 20
@@ -93,12 +94,24 @@ def train(
 
     Raises:
         UserError: a file cannot be written, the run to go on with is damaged or of other pictures,
-            or a loss is not a number any more.
+            a loss is not a number any more, memory does not suffice, or other workers are gone or
+            have other pictures.
     """
+    facts = {**pictures.facts, **facts}
+    if not devices.agree(json.dumps(facts)):
+        raise UserError("the workers differ in their pictures or networks, and must not")
     run = _Run(flags, trainer, pictures, devices)
-    if devices.is_chief:
-        run.begin(name, {**pictures.facts, **facts})
-    run.train()
+    try:
+        if devices.is_chief:
+            run.begin(name, facts)
+        run.train()
+    except tf.errors.ResourceExhaustedError:
+        raise UserError("not enough memory; try a smaller --batch_size or --filters") from None
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        reason = " ".join(error.message.split())[:200]
+        raise UserError(
+            f"the other workers are gone; --resume goes on from the last state: {reason}"
+        ) from None
     return run.folder
 
 
@@ -124,6 +137,8 @@ class _Run:
         sizes = "x".join(map(str, self._pictures.shape))
         print(f"{self._pictures.count} pictures, {sizes}, of {flags.dataset}")
         print(f"the run is in {self.folder}", flush=True)
+        if self._done:
+            print(f"going on after iteration {self._done} of {flags.iterations}", flush=True)
         self._report = Report(
             self.folder, trainer.columns, trainer.shown, flags.iterations, self._done
         )
@@ -190,7 +205,7 @@ class _Run:
         sheet = self._trainer.sheet()
         if sheet is not None:
             save_picture(sheet, self.folder / SAMPLES / f"iteration_{self._done:07d}.png")
-            self._report.pictures(self._done, sheet)
+        self._report.pictures(self._done, sheet)
 
 
 def _mirrored(
@@ -213,7 +228,8 @@ def check_batch(flags: argparse.Namespace, devices: Devices) -> None:
         raise UserError(
             f"--batch_size {flags.batch_size} must be a multiple of the devices: {devices.count}"
         )
-    check_writable(flags.results_dir if flags.resume is None else flags.resume)
+    if devices.is_chief:
+        check_writable(flags.results_dir if flags.resume is None else flags.resume)
 
 
 def _folder(flags: argparse.Namespace, name: str, facts: Mapping[str, object]) -> Path:
@@ -287,10 +303,15 @@ def _whole(state: Mapping[str, np.ndarray], name: str) -> int:
     return int(array)
 
 
+def read_figures(folder: Path) -> dict[str, float]:
+    """Reads `report.json` of a run that has ended."""
+    return json.loads((folder / REPORT).read_text(encoding="utf-8"))
+
+
 def _measure(folder: Path, trainer: Trainer, done: int) -> None:
     """Writes `report.json`, and prints it."""
     figures = {"iterations": done, **trainer.measure()}
-    with written_whole(folder / "report.json") as temporary:
+    with written_whole(folder / REPORT) as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     for name, value in figures.items():
         print(f"  {name.replace('_', ' ')}: {value:.6g}")

@@ -79,6 +79,8 @@ def test_training_first(folder, script, trained, fewer_steps, monkeypatch):
 
     monkeypatch.setattr(digits_recipe, "train_classifier", short(classifier))
     monkeypatch.setattr(digits_recipe, "train_generator", short(generator))
+    asked_for = {"iterations": 10_000}
+    monkeypatch.setattr(digits_recipe, "read_figures", lambda folder: asked_for)
     ended = script("recipes", "digits --each 1 --train")
     assert (ended.status, ended.err) == (0, "")
     assert f"--generator_definition={generator / 'generator.keras'}" in ended.out

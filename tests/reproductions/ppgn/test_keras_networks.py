@@ -132,7 +132,7 @@ def test_a_grey_network(run, folder, monkeypatch, capfd):
     for path in folder.glob("out/fc8*.jpg"):
         picture = pixels(path)
         assert picture.shape == (12, 12, 3) and (picture == picture[..., :1]).all()
-    argv = [*SMALL, *words(f"--units 3 --output_dir no {files} --net_pixels rgb")]
+    argv = [*SMALL, *words(f"--units 3 --output_dir no {files} --net_pixels torch")]
     ended = call("sampling_class", argv, monkeypatch, capfd)
     assert ended.status == 1 and "3 channels" in error(ended)
 

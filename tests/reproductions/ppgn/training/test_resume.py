@@ -25,7 +25,6 @@ from tests.reproductions.ppgn.training.commands import (
     script_of,
     settings,
     start_dying,
-    write_encoder,
     write_pictures,
 )
 
@@ -180,7 +179,7 @@ CHANGES = {
         *("--weight_code 1", "--weight_adversarial 1", "--noise 0.1", "--batch_size 5"),
         *("--learning_rate 0.1", "--discriminator_learning_rate 0.1", "--lr_steps 4"),
         *("--beta1 0.4", "--beta2 0.4", "--weight_decay 0.1", "--dataset mnist", "--images 61"),
-        *("--color rgb", "--mirror", "--seed 1"),
+        *("--mirror", "--seed 1"),
     ],
     "classifier": ["--image_size 32", "--filters 3", "--code 7", "--batch_size 5", "--seed 1"],
     "prior_h": ["--of x", "--noise 0.2", "--filters 3", "--learning_rate 0.1", "--code_layer fc8"],

@@ -267,7 +267,7 @@ def assert_near(found, wanted):
     """
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
-        largest = np.abs(value).max()
+        largest = np.abs(value).max(initial=0)
         if name.startswith(("generator", "discriminator")):
             largest = max(largest, LEARNING_RATE)
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-4 * largest, err_msg=name)
@@ -275,7 +275,9 @@ def assert_near(found, wanted):
 
 def test_two_workers(script, folder):
     """They end where one process ends; only the first writes. So do they resumed."""
-    argv = f"{SMALL['generator']} --batch_size 8 --lr_steps --tell_codes --iterations"
+    # Of the smallest networks some gradients are nothing but rounding, which Adam makes steps of.
+    wider = "--filters 8 --discriminator_filters 4"
+    argv = f"{SMALL['generator']} {wider} --batch_size 8 --lr_steps --tell_codes --iterations"
     first, second = together(folder, f"{argv} 4")
     run = only(folder)
     assert first.endswith(f"4 of 4 iterations are done: {run}\n") and second == ""
