@@ -55,6 +55,7 @@ def test_the_recipe(folder, script, fewer_steps):
     assert pixels(home / "start.png").shape == (28, 28, 3)
 
 
+@pytest.mark.slow
 def test_chains_and_folders(folder, script, fewer_steps):
     """Several chains for each digit, other random numbers, another folder."""
     ended = script("recipes", "digits --each 2 --seed 5 --output_dir here")

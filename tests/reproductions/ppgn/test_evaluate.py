@@ -103,6 +103,7 @@ def test_networks_and_pictures_of_ones_own(folder, script):
     assert not (folder / "out" / "inpainting.png").exists()
 
 
+@pytest.mark.slow
 def test_a_prior_of_codes(folder, script, trained):
     generator = trained("generator")[0] / "generator.keras"
     prior = trained("prior_h")[0] / "prior.keras"

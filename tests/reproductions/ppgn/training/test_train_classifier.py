@@ -90,6 +90,7 @@ def test_a_seed(train, trained, folder):
     assert_differ(results, weights(RESULTS / "digits-classifier.0" / "classifier.keras"))
 
 
+@pytest.mark.slow
 def test_it_learns(script, folder):
     """Digits that it has not seen are told apart."""
     argv = "--images 2000 --filters 8 --code 32 --batch_size 64 --iterations 150"

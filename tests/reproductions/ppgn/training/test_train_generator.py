@@ -120,6 +120,7 @@ def test_the_network(trained):
         np.testing.assert_array_equal(np.asarray(one), saved[f"generator{number}"])
 
 
+@pytest.mark.slow
 def test_a_seed(train, trained, folder):
     """The same one gives the same to the bit, another another."""
     run, _ = trained("generator")
@@ -133,6 +134,7 @@ def test_a_seed(train, trained, folder):
     assert_differ(results, weights(RESULTS / "digits-generator.0" / "generator.keras"))
 
 
+@pytest.mark.slow
 def test_it_learns(train, folder):
     """Without D: the distance of images falls."""
     more = "--weight_adversarial 0 --weight_image 1e-4 --weight_features 0 --weight_code 0"

@@ -103,6 +103,7 @@ def test_the_networks_beside_a_prior_of_pixels(trained):
     np.testing.assert_allclose(np.asarray(found), codes, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_seed(train, trained, folder, kind):
     run, _ = trained(kind)
@@ -116,6 +117,7 @@ def test_a_seed(train, trained, folder, kind):
     assert_differ(results, weights(RESULTS / f"digits-{kind}.0" / "prior.keras"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns(train, folder, kind):
     assert train(kind, "--iterations 300 --learning_rate 1e-2").status == 0
