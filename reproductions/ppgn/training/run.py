@@ -100,6 +100,8 @@ def train(
     facts = {**pictures.facts, **facts}
     if not devices.agree(json.dumps(facts)):
         raise UserError("the workers differ in their pictures or networks, and must not")
+    # In every worker, so that none waits for one that has ended.
+    _check_facts(flags, facts)
     run = _Run(flags, trainer, pictures, devices)
     try:
         if devices.is_chief:
@@ -232,6 +234,19 @@ def check_batch(flags: argparse.Namespace, devices: Devices) -> None:
         check_writable(flags.results_dir if flags.resume is None else flags.resume)
 
 
+def _check_facts(flags: argparse.Namespace, facts: Mapping[str, object]) -> None:
+    """Refuses to go on with a run that has learned from other pictures or of another encoder."""
+    if flags.resume is None:
+        return
+    before = read_settings(flags.resume)
+    for fact, value in facts.items():
+        if before.get(fact) != value:
+            raise UserError(
+                f"{flags.resume} has learned from something else: its {fact} is "
+                f"{before.get(fact)}, here it is {value}"
+            )
+
+
 def _folder(flags: argparse.Namespace, name: str, facts: Mapping[str, object]) -> Path:
     command = command_line()
     settings = {"script": flags.script, "flags": own_flags(flags), "versions": versions()}
@@ -241,12 +256,6 @@ def _folder(flags: argparse.Namespace, name: str, facts: Mapping[str, object]) -
     else:
         path = flags.resume
         before = read_settings(path)
-        for fact, value in facts.items():
-            if before.get(fact) != value:
-                raise UserError(
-                    f"{path} has learned from something else: its {fact} is {before.get(fact)}, "
-                    f"here it is {value}"
-                )
         resumed = before.get("resumed", [])
         if not isinstance(resumed, list):
             raise UserError(f"the settings of {path} are damaged: resumed is {resumed!r}")
