@@ -64,6 +64,7 @@ def test_chains_and_folders(folder, script, fewer_steps):
     assert not (folder / "output").exists()
 
 
+@pytest.mark.slow
 def test_training_first(folder, script, trained, fewer_steps, monkeypatch):
     """With --train, or where the networks are not there; the training itself is made short."""
     # Ten units of conv2 are shown.

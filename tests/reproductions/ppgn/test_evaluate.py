@@ -62,7 +62,8 @@ def test_the_networks_that_are_kept(folder, script):
     holes = found["inpainting"]
     assert set(holes) == {"original", "with_hole", "filled", "filled_without_class"}
     assert all(value in (0, 0.25, 0.5, 0.75, 1) for value in holes.values())
-    begin, reconstruction, samples, without, inpainting, last = ended.out.splitlines()
+    begin, judge, reconstruction, samples, without, inpainting, last = ended.out.splitlines()
+    assert judge == f"it finds the class of {found['judge']:.1%} of others"
     assert begin == "training a classifier on 150 pictures"
     error, of_mean = found["reconstruction_error"], found["pixel_mean_error"]
     assert reconstruction.endswith(f"ratio {error / of_mean:.3f}")
@@ -76,6 +77,7 @@ def test_the_networks_that_are_kept(folder, script):
     assert (folder / "out" / "evaluation.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_picture_with_a_hole_is_as_it_was_around_it(folder, script):
     assert script("evaluate", SMALL).status == 0
     original, hole, *filled = cells(folder / "out" / "inpainting.png", 4, 4)
@@ -87,6 +89,7 @@ def test_a_picture_with_a_hole_is_as_it_was_around_it(folder, script):
     assert (filled[0] != hole).any() and (filled[1] != filled[0]).any()
 
 
+@pytest.mark.slow
 def test_networks_and_pictures_of_ones_own(folder, script):
     write_pictures(folder / "pics", each=12)
     argv = "--dataset pics --iterations 2 --batch_size 4 --filters 2"

@@ -482,6 +482,7 @@ def distributed(kind):
     return devices.count, found
 
 
+@pytest.mark.slow
 def test_two_devices_are_as_one(tmp_path):
     """In a process of its own: logical processors must be made first of all."""
     code = f"""

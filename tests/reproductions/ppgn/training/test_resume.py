@@ -82,7 +82,7 @@ def test_control_c(folder, train, script, trained, monkeypatch, kind, calls):
     assert_same(results(kind, run), whole)
 
 
-@pytest.mark.parametrize("kind", ["generator", slow("classifier"), slow("prior_h")])
+@pytest.mark.parametrize("kind", ["classifier", slow("generator"), slow("prior_h")])
 def test_killed(folder, script, trained, kind):
     """A process of its own, as by `kill -9`, in an iteration; the state is of the one before."""
     ended = finish(start_dying(kind, ALWAYS, folder, 22))
@@ -94,7 +94,7 @@ def test_killed(folder, script, trained, kind):
     assert_same(results(kind, run), results(kind, trained(kind, ALWAYS)[0]))
 
 
-@pytest.mark.parametrize("kind", ["classifier", slow("generator"), slow("prior_h")])
+@pytest.mark.parametrize("kind", [slow("classifier"), slow("generator"), slow("prior_h")])
 def test_killed_between_two_files(folder, train, script, trained, kind):
     """After each kind of file that is replaced, in the first and in the last iterations."""
     moments = []

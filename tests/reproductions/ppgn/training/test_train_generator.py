@@ -147,6 +147,7 @@ def test_it_learns(train, folder):
     assert report(run)["ratio"] < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -275,16 +276,19 @@ def assert_near(found, wanted):
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-4 * largest, err_msg=name)
 
 
-def test_two_workers(script, folder):
+@pytest.mark.parametrize("resumed", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_workers(script, folder, resumed):
     """They end where one process ends; only the first writes. So do they resumed."""
     # Of the smallest networks some gradients are nothing but rounding, which Adam makes steps of.
     wider = "--filters 8 --discriminator_filters 4"
     argv = f"{SMALL['generator']} {wider} --batch_size 8 --lr_steps --tell_codes --iterations"
-    first, second = together(folder, f"{argv} 4")
+    if resumed:
+        first, second = together(folder, f"{argv} 4")
+        run = only(folder)
+        assert first.endswith(f"4 of 4 iterations are done: {run}\n") and second == ""
+        assert state(run)["iteration"] == 4 and len(rows(run)) == 1
+    first, second = together(folder, f"--resume {run} --iterations 6" if resumed else f"{argv} 6")
     run = only(folder)
-    assert first.endswith(f"4 of 4 iterations are done: {run}\n") and second == ""
-    assert state(run)["iteration"] == 4 and len(rows(run)) == 1
-    first, second = together(folder, f"--resume {run} --iterations 6")
     assert first.endswith(f"6 of 6 iterations are done: {run}\n") and second == ""
     assert only(folder) == run
     found = state(run)
