@@ -64,7 +64,11 @@ def interrupt(monkeypatch, kind, calls):
 
 @pytest.mark.parametrize(
     ("kind", "calls"),
-    [("classifier", 20), ("classifier", 21), *(slow(kind, 21) for kind in KINDS[:1] + KINDS[2:])],
+    [
+        slow("classifier", 20),
+        ("classifier", 21),
+        *(slow(kind, 21) for kind in KINDS[:1] + KINDS[2:]),
+    ],
 )
 def test_control_c(folder, train, script, trained, monkeypatch, kind, calls):
     """The script ends well, with everything saved, and goes on; also between two rows."""

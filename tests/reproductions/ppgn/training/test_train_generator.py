@@ -169,6 +169,7 @@ def test_other_runs(train, trained, folder, more):
     assert len(losses(run)) == 1
 
 
+@pytest.mark.slow
 def test_coloured_pictures(script, folder):
     """A folder of classes; E and G are of colours too."""
     write_pictures(folder / "pics")
