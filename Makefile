@@ -5,21 +5,13 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint benchmark pretrained clean
 
-SYNTHESIZE := $(BIN)/python reproductions/multiscale/synthesize.py --preset quick --output-dir results/demo
-
-INTROSPECTIVE := $(BIN)/python reproductions/iccv_introspective
-
+# All five papers in their quick form, then results/index.html; the same command goes on with it.
 demo: $(VENV)/.installed
-	$(SYNTHESIZE) --source datasets/textures/pebbles.png --output-prefix pebbles
-	$(SYNTHESIZE) --source datasets/textures/tomatoes.png --output-prefix tomatoes
-	$(INTROSPECTIVE)/learn_texture.py bricks.png --preset quick --rounds 25 --results_dir results/demo
-	$(INTROSPECTIVE)/synthesize_texture.py bricks.png --preset quick --run latest --results_dir results/demo
-	@echo "Look at sheet.png in the folders of results/demo: source, start and result of multiscale"
-	@echo "synthesis (tiled.png: repeated); how introspective learning and synthesis went on, for 25"
-	@echo "rounds: the bricks of its README have learned for 60, which takes a few minutes more"
+	$(BIN)/python -m reproductions demo
 
+# Two processes: most tests keep one core busy. A file's tests stay together and share their runs.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

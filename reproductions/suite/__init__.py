@@ -1,0 +1,1 @@
+"""What concerns all five papers: `python -m reproductions` and its commands."""
