@@ -3,20 +3,18 @@
 python benchmarks/iccv_introspective.py [--torch_python PYTHON] [--memory]
 """
 
-import argparse
-import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 
-from benchmarks.machine import describe, has_torch, measure  # noqa: E402
+from benchmarks.compare import SUITE, TORCH, begin, best_product, in_turn, median, parser  # noqa: E402
+from benchmarks.machine import measure  # noqa: E402
 
-_SUITE, _TORCH = "iccv_introspective_suite.py", "iccv_introspective_torch.py"
+_SCRIPTS = {SUITE: "iccv_introspective_suite.py", TORCH: "iccv_introspective_torch.py"}
 #: Of the defaults: side of a patch, filters of the convolutions.
 _PATCH, _FILTERS = 64, (64, 128, 256, 512)
 #: Megabytes of resident size that a round may add.
@@ -40,15 +38,15 @@ def flop(patches: int, learning: bool) -> float:
     return patches * total
 
 
-def speed(rounds: int, steps: int, patches: int, torch: str | None) -> None:
+def speed(rounds: int, steps: int, patches: int, pythons: dict[str, str]) -> None:
     """Measures steps of learning and synthesis, this suite and PyTorch in turn, and prints them."""
-    suite, other = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(rounds):
-            suite.append(measure(sys.executable, _SUITE, "speed", patches, steps, folder))
-            if torch:
-                other.append(measure(torch, _TORCH, folder))
-    best = max(m["matrix_product"] for m in suite + other)
+        words = {SUITE: ("speed", patches, steps, folder), TORCH: (folder,)}
+        runs = in_turn(
+            rounds, pythons, lambda who: measure(pythons[who], _SCRIPTS[who], *words[who])
+        )
+    suite, every = runs[SUITE], [run for measured in runs.values() for run in measured]
+    best = best_product(every)
     height, width = suite[0]["size"]
     print(f"\ndcgan, {patches} patches of {_PATCH}x{_PATCH} from 100 pictures of {width}x{height}")
     print(f"  matrix product, best: {best:.0f} GFLOP/s")
@@ -56,28 +54,25 @@ def speed(rounds: int, steps: int, patches: int, torch: str | None) -> None:
     medians = {}
     for step in ("learning", "synthesis"):
         work = flop(patches, step == "learning") / 1e9
-        for name, runs in (("this suite", suite), ("PyTorch", other)):
-            if runs:
-                median = statistics.median(s for run in runs for s in run[step])
-                medians[step, name] = median
-                print(
-                    f"  {step:10s} {name:10s} {median:13.3f} {work:10.1f} {work / median:10.0f} "
-                    f"{work / median / best:12.0%}"
-                )
+        for who, measured in runs.items():
+            medians[step, who] = seconds = median(measured, step)
+            print(
+                f"  {step:10s} {who:10s} {seconds:13.3f} {work:10.1f} {work / seconds:10.0f} "
+                f"{work / seconds / best:12.0%}"
+            )
     for step in ("learning", "synthesis"):
-        if other:
-            ratio = medians[step, "this suite"] / medians[step, "PyTorch"]
-            losses = [run[f"{step}_loss"] for run in suite + other]
+        if TORCH in runs:
+            ratio = medians[step, SUITE] / medians[step, TORCH]
+            losses = [run[f"{step}_loss"] for run in every]
             agreement = max(losses) / min(losses) - 1
             print(f"  {step}, ratio (this suite / PyTorch): {ratio:.2f}", end="")
             print(f"; first losses agree to {agreement:.1e}")
-    for name, runs in (("this suite", suite), ("PyTorch", other)):
-        if runs:
-            print(f"  peak memory, {name}: {max(run['memory'] for run in runs):.2f} GiB")
-    one = medians["learning", "this suite"]
+    for who, measured in runs.items():
+        print(f"  peak memory, {who}: {max(run['memory'] for run in measured):.2f} GiB")
+    one = medians["learning", SUITE]
     for kind, what in (("load", "loading a batch"), ("draw", "drawing patches")):
-        median = statistics.median(s for run in suite for s in run[kind])
-        print(f"  {what}: {median * 1e3:.2f} ms, {median / one:.2%} of a learning step")
+        seconds = median(suite, kind)
+        print(f"  {what}: {seconds * 1e3:.2f} ms, {seconds / one:.2%} of a learning step")
     for step, traces in suite[0]["traces"].items():
         print(f"  traces of {step}, batches of different sizes: {traces}", end="")
         print("" if traces == 1 else " - SHOULD BE 1")
@@ -87,7 +82,7 @@ def speed(rounds: int, steps: int, patches: int, torch: str | None) -> None:
 def memory(rounds: int, images: int, epochs: int) -> None:
     """Makes a run with a tiny network, and prints how its resident size grows."""
     with tempfile.TemporaryDirectory() as folder:
-        run = measure(sys.executable, _SUITE, "memory", rounds, images, epochs, folder)
+        run = measure(sys.executable, _SCRIPTS[SUITE], "memory", rounds, images, epochs, folder)
     height, width = run["size"]
     first, resident = min(10, rounds // 2), run["resident"]
     numbers = np.arange(1, rounds + 1)[first - 1 :]
@@ -110,28 +105,22 @@ def memory(rounds: int, images: int, epochs: int) -> None:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch_python", default=sys.executable, help="a Python with PyTorch")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each, in turn")
-    parser.add_argument("--steps", type=int, default=3, help="of each kind, timed in each process")
-    parser.add_argument("--patches", type=int, default=1000, help="of a step")
-    parser.add_argument(
-        "--memory", action="store_true", help="instead, the memory of a run (takes minutes)"
-    )
-    parser.add_argument("--run_rounds", type=int, default=40, help="of that run, 6 or more")
-    parser.add_argument("--run_images", type=int, default=200, help="that a round of it adds")
-    parser.add_argument("--run_epochs", type=int, default=2, help="of a round of it")
-    flags = parser.parse_args()
+    flags_of = parser(__doc__)
+    add = flags_of.add_argument
+    add("--steps", type=int, default=3, help="of each kind, timed in each process")
+    add("--patches", type=int, default=1000, help="of a step")
+    add("--memory", action="store_true", help="instead, the memory of a run (takes minutes)")
+    add("--run_rounds", type=int, default=40, help="of that run, 6 or more")
+    add("--run_images", type=int, default=200, help="that a round of it adds")
+    add("--run_epochs", type=int, default=2, help="of a round of it")
+    flags = flags_of.parse_args()
     if flags.run_rounds < 6:
-        parser.error("a line and its error need 6 rounds at least")
-    print(f"{time.strftime('%Y-%m-%d')}, {describe()}", flush=True)
+        flags_of.error("a line and its error need 6 rounds at least")
+    pythons = begin(flags.torch_python)
     if flags.memory:
         memory(flags.run_rounds, flags.run_images, flags.run_epochs)
         return
-    torch = flags.torch_python if has_torch(flags.torch_python) else None
-    if torch is None:
-        print("PyTorch is not installed here: make benchmark, or --torch_python")
-    speed(flags.rounds, flags.steps, flags.patches, torch)
+    speed(flags.rounds, flags.steps, flags.patches, pythons)
 
 
 if __name__ == "__main__":

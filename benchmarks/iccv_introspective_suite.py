@@ -20,7 +20,8 @@ import_tensorflow()
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.tensorflow_side import TEXTURE, product_rate  # noqa: E402
 from common.images import read_picture  # noqa: E402
 from reproductions.iccv_introspective import learn_run  # noqa: E402
 from reproductions.iccv_introspective.classes import ImageClass, texture_class  # noqa: E402
@@ -38,15 +39,8 @@ from reproductions.iccv_introspective.settings import LearningSettings  # noqa: 
 from reproductions.iccv_introspective.steps import Steps  # noqa: E402
 
 
-def _product(size: int):
-    a, b = tf.random.normal((2, size, size))
-    multiply = tf.function(lambda: tf.matmul(a, b))
-    return lambda: multiply().numpy()
-
-
 def _texture(patch: int) -> ImageClass:
-    path = Path(__file__).resolve().parents[1] / "datasets" / "textures" / "pebbles.png"
-    return texture_class("pebbles", read_picture(path), patch, "nearest")
+    return texture_class("pebbles", read_picture(TEXTURE), patch, "nearest")
 
 
 def _collection(folder: Path, texture: ImageClass, at: LearningSettings) -> Collection:
@@ -146,7 +140,7 @@ def speed(patches: int, count: int, folder: str) -> dict:
     result["memory"] = peak_memory()
     result["load"], result["draw"] = time_calls(load, 9), time_calls(draw, 99)
     result["traces"] = traces(steps, at.patch_size)
-    result["matrix_product"] = matrix_product_rate(_product)
+    result["matrix_product"] = product_rate(3)
     return result
 
 

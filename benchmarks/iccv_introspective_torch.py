@@ -4,7 +4,6 @@ Called by `benchmarks/iccv_introspective.py`; needs PyTorch and NumPy alone.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from torch import nn
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.torch_side import product_rate, use_all_cores  # noqa: E402
 
 WIDTHS, PATCH = (64, 128, 256, 512), 64
 
@@ -96,8 +96,7 @@ def cut(images, picture, boxes):
 
 def main(folder: str) -> dict:
     """Measures the steps that `iccv_introspective_suite` wrote to `exchange.npz`."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(cores)
+    use_all_cores()
     arrays = dict(np.load(Path(folder, "exchange.npz")))
     model = Dcgan(arrays).to(memory_format=torch.channels_last)
     pictures = torch.from_numpy(arrays["pictures"]).permute(0, 3, 1, 2).contiguous()
@@ -140,12 +139,7 @@ def main(folder: str) -> dict:
         result[name] = time_calls(call, count)
         result[f"{name}_loss"] = losses[name][0]
     result["memory"] = peak_memory()
-
-    def product(n):
-        a, b = torch.randn(2, n, n)
-        return lambda: torch.mm(a, b)
-
-    result["matrix_product"] = matrix_product_rate(product)
+    result["matrix_product"] = product_rate(3)
     return result
 
 

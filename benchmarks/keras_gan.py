@@ -5,22 +5,21 @@ python benchmarks/keras_gan.py [--torch_python PYTHON] [--rounds N]
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 
-from benchmarks.machine import describe, has_torch, measure  # noqa: E402
+from benchmarks.compare import SUITE, TORCH, begin, both, median, parser  # noqa: E402
+from benchmarks.machine import measure  # noqa: E402
 
 _SUITE, _CLASSIC, _TORCH = "keras_gan_suite.py", "keras_gan_classic.py", "keras_gan_torch.py"
-#: The first column's names, as the scripts print them.
-_OURS, _KERAS, _EAGER = "this suite", "Keras train_on_batch", "PyTorch"
+#: The first column's name of the classic loop, as its script prints it.
+_KERAS = "Keras train_on_batch"
 _TITLES = {"mlp": "multilayer perceptrons", "dcgan": "DCGANs, 32 filters"}
 _PICTURES = 60_000
 _BATCHES = {"mlp": [5, 32, 128], "dcgan": [32, 64]}
@@ -29,7 +28,7 @@ _ITERATIONS = {"mlp": 100, "dcgan": 20, "classic": 40}
 #: So many are timed together, as this suite's training makes its blocks.
 _CHUNK = 20
 #: How many times as fast as others this suite should be: architecture, batch size, who.
-_TARGETS = {("mlp", 5, _KERAS): 8, ("mlp", 32, _KERAS): 4, ("mlp", 32, _EAGER): 2}
+_TARGETS = {("mlp", 5, _KERAS): 8, ("mlp", 32, _KERAS): 4, ("mlp", 32, TORCH): 2}
 #: What may differ: losses relative to themselves, and what training changes of the weights
 #: relative to its length. Adam's first steps are signs of gradients, more or less: one that is
 #: near 0 counts as much as others, and so does its rounding.
@@ -45,13 +44,9 @@ def check(folder: str) -> dict[str, float]:
         The largest relative differences of losses, and of the changes of any weight or running
         mean.
     """
-    ours, theirs, given = (
-        np.load(Path(folder, f"{name}.npz")) for name in ("suite", "torch", "weights")
-    )
-    if set(ours.files) != set(theirs.files):
-        raise SystemExit(f"only one has {set(ours.files) ^ set(theirs.files)}")
+    (ours, theirs), given = both(folder), np.load(Path(folder, "weights.npz"))
     worst = dict.fromkeys(_TOLERANCES, 0.0)
-    for key in ours.files:
+    for key in ours:
         a, b = ours[key], theirs[key]
         if key.endswith("/losses"):
             kind, error = "losses", float((np.abs(a - b) / np.abs(a)).max())
@@ -100,20 +95,20 @@ def table(architecture: str, batch: int, runs: dict[str, list[dict]]) -> None:
     print(f"\n{_TITLES[architecture]}, 28x28x1, {_PICTURES} pictures, batch {batch}, k=1")
     titles = ("iterations/s", "best", "first s", "this suite is", "target")
     print(f"  {'who':24s}" + "".join(f"{title:>14s}" for title in titles))
-    medians = {w: statistics.median(s for r in m for s in r["seconds"]) for w, m in runs.items()}
+    medians = {who: median(measured) for who, measured in runs.items()}
     for who, measured in runs.items():
         best = min(s for run in measured for s in run["seconds"])
         first = statistics.median(run["first"] for run in measured)
         columns = [f"{1 / medians[who]:.1f}", f"{1 / best:.1f}", f"{first:.2f}"]
-        if who != _OURS:
+        if who != SUITE:
             target = _TARGETS.get((architecture, batch, who))
-            columns.append(f"{medians[who] / medians[_OURS]:.2f}x")
+            columns.append(f"{medians[who] / medians[SUITE]:.2f}x")
             columns.append(f"{target}x" if target else "")
         print((f"  {who:24s}" + "".join(f"{column:>14s}" for column in columns)).rstrip())
     sys.stdout.flush()
 
 
-def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None:
+def benchmark(flags: argparse.Namespace, folder: str, pythons: dict[str, str]) -> None:
     """Measures everything and prints the tables."""
     batches = {a: flags.batch_sizes or _BATCHES[a] for a in flags.architectures}
     iterations = {name: flags.iterations or count for name, count in _ITERATIONS.items()}
@@ -121,8 +116,9 @@ def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None
     settings |= {"batch_sizes": batches, "iterations": iterations}
     Path(folder, "flags.json").write_text(json.dumps(settings))
     measure(sys.executable, _SUITE, folder, "write")
-    suite, torch_too = {_SUITE: sys.executable}, {_TORCH: torch} if torch else {}
-    if torch:
+    suite = {_SUITE: sys.executable}
+    torch_too = {_TORCH: pythons[TORCH]} if TORCH in pythons else {}
+    if torch_too:
         for script, python in {**suite, **torch_too}.items():
             measure(python, script, folder, "check")
         agreement = ", ".join(f"{kind} {error:.1e}" for kind, error in check(folder).items())
@@ -138,10 +134,8 @@ def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--torch_python", default=sys.executable, help="a Python with PyTorch")
-    add("--rounds", type=int, default=3, help="processes of each, in turn")
+    flags_of = parser(__doc__)
+    add = flags_of.add_argument
     about = "default: 5, 32 and 128 of mlp, 32 and 64 of dcgan"
     add("--batch_sizes", type=int, nargs="+", help=about)
     defaults = ", ".join(f"{count} of {name}" for name, count in _ITERATIONS.items())
@@ -149,19 +143,14 @@ def main() -> None:
     add("--iterations", type=int, help=about)
     choices = {"choices": tuple(_BATCHES), "default": list(_BATCHES)}
     add("--architectures", nargs="+", **choices, help="default: both")
-    flags = parser.parse_args()
+    flags = flags_of.parse_args()
     if min(flags.rounds, flags.iterations or 1) < 1:
-        parser.error("--rounds and --iterations must be 1 or more")
+        flags_of.error("--rounds and --iterations must be 1 or more")
     if any(not 2 <= batch <= _PICTURES // _CHUNK for batch in flags.batch_sizes or ()):
-        parser.error(f"--batch_sizes must be 2 to {_PICTURES // _CHUNK}")
-    torch = flags.torch_python if has_torch(flags.torch_python) else None
-    print(f"{time.strftime('%Y-%m-%d')}, {describe()}")
-    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > 0.5:
-        print(f"the machine is busy, load {load:.1f}: PyTorch's threads suffer most from that")
-    if torch is None:
-        print("PyTorch is not installed here: make benchmark, or --torch_python")
+        flags_of.error(f"--batch_sizes must be 2 to {_PICTURES // _CHUNK}")
+    pythons = begin(flags.torch_python)
     with tempfile.TemporaryDirectory() as folder:
-        benchmark(flags, folder, torch)
+        benchmark(flags, folder, pythons)
 
 
 if __name__ == "__main__":

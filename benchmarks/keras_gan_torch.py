@@ -4,7 +4,6 @@ Called by `benchmarks/keras_gan.py`; needs PyTorch and NumPy alone.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from torch import nn
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.machine import time_calls  # noqa: E402
+from benchmarks.machine import cores, time_calls  # noqa: E402
+from benchmarks.torch_side import to_keras, use_all_cores  # noqa: E402
 
 SIDE, LATENT, FILTERS = 28, 100, 32
 #: Kinds of Keras's layers with variables -> names of the PyTorch tensors of these, in its order.
@@ -26,12 +26,11 @@ _TENSORS = {
     nn.BatchNorm1d: ("weight", "bias", "running_mean", "running_var"),
     nn.BatchNorm2d: ("weight", "bias", "running_mean", "running_var"),
 }
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 #: Ways to train -> threads, and whether Adam is the one of a single kernel.
 _WAYS = {
-    "PyTorch": (_CORES, False),
+    "PyTorch": (cores(), False),
     "  with one thread": (1, False),
-    "  with its fused Adam": (_CORES, True),
+    "  with its fused Adam": (cores(), True),
 }
 _LEARNING_RATE, _BETAS, _EPSILON = 2e-4, (0.5, 0.999), 1e-7
 
@@ -196,12 +195,6 @@ def _ordered(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T)
 
 
-def _back(tensor: torch.Tensor) -> np.ndarray:
-    """The opposite of `_ordered`."""
-    array = tensor.detach().numpy()
-    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
-
-
 def check(folder: str, flags: dict) -> dict:
     """Writes what must agree with this suite: losses of iterations, and the weights after them.
 
@@ -220,7 +213,7 @@ def check(folder: str, flags: dict) -> dict:
             flat = torch.from_numpy(reals).flatten(1)
             losses.append([float(v) for v in players.iterate(flat, torch.from_numpy(latents))])
         found[f"{architecture}/losses"] = np.array(losses)
-        found |= {key: _back(tensor) for key, tensor in players.tensors.items()}
+        found |= {key: to_keras(tensor) for key, tensor in players.tensors.items()}
     np.savez(Path(folder, "torch.npz"), **found)
     return {}
 
@@ -262,7 +255,7 @@ def main(folder: str, task: str) -> dict:
         folder: holds what `keras_gan_suite` wrote, and the flags.
         task: `check`, or the architecture to train.
     """
-    torch.set_num_threads(_CORES)
+    use_all_cores()
     flags = json.loads(Path(folder, "flags.json").read_text())
     if task == "check":
         return check(folder, flags)

@@ -21,8 +21,12 @@ def describe() -> str:
         name = names[0] if names else name
     except OSError:
         pass
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores, {platform.system()} {platform.machine()}"
+    return f"{name}, {cores()} cores, {platform.system()} {platform.machine()}"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def peak_memory() -> float:
@@ -58,6 +62,12 @@ def time_calls(call: Callable[[], None], count: int) -> list[float]:
         call()
         seconds.append(time.perf_counter() - begin)
     return seconds
+
+
+def timed(call: Callable[[], None], count: int) -> dict:
+    """Seconds of the first call, and of some more; the process's memory."""
+    (first,) = time_calls(call, 1)
+    return {"first": first, "seconds": time_calls(call, count), "memory": peak_memory()}
 
 
 def measure(python: str, script: str, *arguments) -> dict:

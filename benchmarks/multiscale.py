@@ -3,19 +3,19 @@
 python benchmarks/multiscale.py [--torch_python PYTHON]
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE.parent)
 
-from benchmarks.machine import describe, has_torch, measure  # noqa: E402
+from benchmarks.compare import SUITE, TORCH, begin, best_product, in_turn, median, parser  # noqa: E402
+from benchmarks.machine import measure  # noqa: E402
 from common.vgg19_layers import channels, convolutions  # noqa: E402
 
+_SCRIPTS = {SUITE: "multiscale_suite.py", TORCH: "multiscale_torch.py"}
 #: Of the defaults: the layers pool1 and conv3_2.
 _DEEPEST, _GRAMS = "conv3_2", {"conv1_2": 64, "conv3_2": 256}
 
@@ -39,33 +39,26 @@ def flop(side: int, octaves: int) -> float:
     return total
 
 
-def benchmark(side: int, octaves: int, evaluations: int, rounds: int, torch: str | None) -> None:
+def benchmark(
+    side: int, octaves: int, evaluations: int, rounds: int, pythons: dict[str, str]
+) -> None:
     """Measures one size, this suite and PyTorch in turn, and prints a row each."""
-    suite, other = [], []
     with tempfile.TemporaryDirectory() as folder:
-        exchange = str(Path(folder, "exchange.npz"))
-        for _ in range(rounds):
-            numbers = (side, octaves, evaluations, exchange)
-            suite.append(measure(sys.executable, "multiscale_suite.py", *numbers))
-            if torch:
-                other.append(measure(torch, "multiscale_torch.py", *numbers))
-    best = max(m["matrix_product"] for m in suite + other)
+        words = side, octaves, evaluations, Path(folder, "exchange.npz")
+        runs = in_turn(rounds, pythons, lambda who: measure(pythons[who], _SCRIPTS[who], *words))
+    suite, every = runs[SUITE], [run for measured in runs.values() for run in measured]
+    best = best_product(every)
     print(f"\n{side}x{side}, {octaves} octaves, layers 2 7: {flop(side, octaves) / 1e9:.1f} GFLOP")
     print(f"  matrix product, best: {best:.0f} GFLOP/s")
     print("  who          s/evaluation    GFLOP/s   of product   peak GiB")
-    medians = {}
-    for name, runs in (("this suite", suite), ("PyTorch", other)):
-        if runs:
-            medians[name] = statistics.median(s for run in runs for s in run["seconds"])
-            rate = flop(side, octaves) / medians[name] / 1e9
-            memory = max(run["memory"] for run in runs)
-            print(
-                f"  {name:10s} {medians[name]:14.3f} {rate:10.0f} {rate / best:12.0%} "
-                f"{memory:10.2f}"
-            )
-    if other:
-        print(f"  ratio (this suite / PyTorch): {medians['this suite'] / medians['PyTorch']:.2f}")
-        losses = [m["loss"] for m in suite + other]
+    medians = {who: median(measured) for who, measured in runs.items()}
+    for who, measured in runs.items():
+        rate = flop(side, octaves) / medians[who] / 1e9
+        memory = max(run["memory"] for run in measured)
+        print(f"  {who:10s} {medians[who]:14.3f} {rate:10.0f} {rate / best:12.0%} {memory:10.2f}")
+    if TORCH in runs:
+        print(f"  ratio (this suite / PyTorch): {medians[SUITE] / medians[TORCH]:.2f}")
+        losses = [run["loss"] for run in every]
         print(f"  losses agree to {max(losses) / min(losses) - 1:.1e}")
     print(f"  peak with L-BFGS-B: {max(m['memory_of_run'] for m in suite):.2f} GiB")
     shares = [m["optimiser_share"] for m in suite]
@@ -76,18 +69,13 @@ def benchmark(side: int, octaves: int, evaluations: int, rounds: int, torch: str
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch_python", default=sys.executable, help="a Python with PyTorch")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each, in turn")
-    parser.add_argument("--evaluations", type=int, default=10, help="timed in each process")
-    flags = parser.parse_args()
-    torch = flags.torch_python if has_torch(flags.torch_python) else None
-    print(f"{time.strftime('%Y-%m-%d')}, {describe()}")
-    if torch is None:
-        print("PyTorch is not installed here: make benchmark, or --torch_python")
+    flags_of = parser(__doc__)
+    flags_of.add_argument("--evaluations", type=int, default=10, help="timed in each process")
+    flags = flags_of.parse_args()
+    pythons = begin(flags.torch_python)
     for side in (288, 512):
-        benchmark(side, 4, flags.evaluations, flags.rounds, torch)
-    benchmark(1024, 5, 3, 1, torch)
+        benchmark(side, 4, flags.evaluations, flags.rounds, pythons)
+    benchmark(1024, 5, 3, 1, pythons)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from common.quiet import import_tensorflow
 import_tensorflow()
 
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.tensorflow_side import TEXTURE, product_rate  # noqa: E402
 from common.autodiff import loss_and_gradient  # noqa: E402
 from common.lbfgs import minimize  # noqa: E402
 from common.vgg19_layers import LAYERS  # noqa: E402
@@ -27,13 +27,7 @@ from common.vgg19_random import normalised, random_weights  # noqa: E402
 from reproductions.multiscale.options import parse_synthesis  # noqa: E402
 from reproductions.multiscale.sources import read_source  # noqa: E402
 from reproductions.multiscale.start import make_start  # noqa: E402
-from reproductions.multiscale.texture import texture_loss  # noqa: E402
-
-
-def _product(size: int):
-    a, b = tf.random.normal((2, size, size))
-    multiply = tf.function(lambda: tf.matmul(a, b))
-    return lambda: multiply().numpy()
+from reproductions.multiscale.synthesis_run import texture_loss  # noqa: E402
 
 
 def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
@@ -45,10 +39,9 @@ def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
         evaluations: how many to time.
         exchange: an .npz file to write for the alternative: weights, source, start.
     """
-    source = Path(__file__).resolve().parents[1] / "datasets" / "textures" / "pebbles.png"
-    argv = ["-s", str(source), "-ow", str(size), "-o", str(octaves), "--random_seed", "0"]
+    argv = ["-s", str(TEXTURE), "-ow", str(size), "-o", str(octaves), "--random_seed", "0"]
     flags = parse_synthesis([*argv, "-sw", str(600 if octaves > 4 else 400)])
-    image = preprocess(read_source(source, flags.source_width).pixels)[None]
+    image = preprocess(read_source(TEXTURE, flags.source_width).pixels)[None]
     weights = normalised(random_weights(LAYERS[max(flags.layers)]), [image])
     start = make_start(flags)
     arrays = {f"{n}/{k}": v for n, pair in weights.items() for k, v in zip("kb", pair, strict=True)}
@@ -74,7 +67,7 @@ def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
     result["optimiser_share"] = 1 - sum(spent) / total
     result["early"], result["late"] = spent[1], float(np.median(spent[-5:]))
     result["memory_of_run"] = peak_memory()
-    result["matrix_product"] = matrix_product_rate(_product)
+    result["matrix_product"] = product_rate(3)
     return result
 
 

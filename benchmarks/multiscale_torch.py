@@ -13,7 +13,8 @@ import torch.nn.functional as F  # noqa: N812
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.torch_side import product_rate  # noqa: E402
 
 LAYERS = ["conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2", "conv3_1", "conv3_2"]
 STYLE = ("pool1", "conv3_2")
@@ -71,12 +72,7 @@ def main(size: int, octaves: int, evaluations: int, exchange: str) -> dict:
     loss, _ = evaluate()
     seconds = time_calls(evaluate, evaluations)
     result = {"loss": loss, "seconds": seconds, "memory": peak_memory()}
-
-    def product(n):
-        a, b = torch.randn(2, n, n)
-        return lambda: torch.mm(a, b)
-
-    result["matrix_product"] = matrix_product_rate(product)
+    result["matrix_product"] = product_rate(3)
     return result
 
 

@@ -3,18 +3,17 @@
 python benchmarks/ppgn.py [--torch_python PYTHON]
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 
-from benchmarks.machine import describe, has_torch, measure  # noqa: E402
+from benchmarks.compare import SUITE, TORCH, begin, best_product, parser  # noqa: E402
+from benchmarks.machine import measure  # noqa: E402
 
 #: The case -> what is climbed.
 _CASES = {
@@ -24,8 +23,8 @@ _CASES = {
     "caption": "recipe 5: a caption of 10 numbers",
 }
 _WORDS = 10
-_SUITE, _NAIVE, _TORCH = "this suite", "naive order", "PyTorch"
-_SCRIPTS = {_SUITE: "ppgn_suite.py", _NAIVE: "ppgn_naive.py", _TORCH: "ppgn_torch.py"}
+_NAIVE = "naive order"
+_SCRIPTS = {SUITE: "ppgn_suite.py", _NAIVE: "ppgn_naive.py", TORCH: "ppgn_torch.py"}
 #: Seconds for each step of the original, from and to.
 _CAFFE = {
     "class": (0.33, 0.42),
@@ -133,7 +132,7 @@ def table(key: str, title: str, runs: dict[str, list[dict]], best: float) -> Non
         best: rate of the machine's matrix product, GFLOP/s.
     """
     case = "class" if key == "chains" else key
-    work, own = flop(case) / 1e9, _median(runs[_SUITE], key)
+    work, own = flop(case) / 1e9, _median(runs[SUITE], key)
     print(f"\n{title}")
     print(f"  {'who':36s} {'s/step':>12s} {'this suite=1':>12s}     GFLOP    GFLOP/s   of product")
     for name, measured in runs.items():
@@ -149,26 +148,24 @@ def table(key: str, title: str, runs: dict[str, list[dict]], best: float) -> Non
     if high > low:
         seconds, ratio = f"{seconds}-{high:.2f}", f"{ratio}-{high / own:.1f}"
     _row("Caffe (quoted, see above)", seconds, ratio)
-    outside = statistics.median(run[key]["outside"] for run in runs[_SUITE])
+    outside = statistics.median(run[key]["outside"] for run in runs[SUITE])
     print(f"  outside the networks, this suite: {outside:.2%} of a step")
 
 
-def benchmark(rounds: int, steps: int, torch: str | None) -> None:
+def benchmark(rounds: int, steps: int, pythons: dict[str, str]) -> None:
     """Measures all in turn, and prints a table for each case."""
-    pythons = {_SUITE: sys.executable, _NAIVE: sys.executable, _TORCH: torch}
-    runs = {name: [] for name, python in pythons.items() if python}
+    pythons = {SUITE: sys.executable, _NAIVE: sys.executable, **pythons}
+    runs = {name: [] for name in pythons}
     agreements = {}
     with tempfile.TemporaryDirectory() as folder:
-        measure(sys.executable, _SCRIPTS[_SUITE], "write", folder)
+        measure(sys.executable, _SCRIPTS[SUITE], "write", folder)
         for _ in range(rounds):
             for name, measured in runs.items():
                 measured.append(measure(pythons[name], _SCRIPTS[name], steps, folder))
-                if name != _SUITE:
+                if name != SUITE:
                     other = "naive" if name == _NAIVE else "torch"
                     agreements.setdefault(name, []).append(check(folder, other))
-    products = [run["matrix_product"] for one in runs.values() for run in one if "load" in run]
-    products += [run["matrix_product"] for run in runs.get(_TORCH, ())]
-    best = max(products)
+    best = best_product(run for name in runs if name != _NAIVE for run in runs[name])
     print(f"matrix product, best: {best:.0f} GFLOP/s")
     print(f"Caffe: {_CAFFE_ABOUT}")
     for case, title in _CASES.items():
@@ -187,7 +184,7 @@ def benchmark(rounds: int, steps: int, torch: str | None) -> None:
         )
         print(f"{name}: peak GiB, class recipe: {', '.join(peaks)}")
     first, load, imported = (
-        statistics.median(run[key] for run in runs[_SUITE]) for key in ("first", "load", "import")
+        statistics.median(run[key] for run in runs[SUITE]) for key in ("first", "load", "import")
     )
     print(
         f"to the end of the first step, this suite: {first:.1f} s, with loading the weights "
@@ -199,18 +196,13 @@ def benchmark(rounds: int, steps: int, torch: str | None) -> None:
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch_python", default=sys.executable, help="a Python with PyTorch")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each, in turn")
-    parser.add_argument("--steps", type=int, default=10, help="of each kind, timed in each process")
-    flags = parser.parse_args()
+    flags_of = parser(__doc__)
+    about = "of each kind, timed in each process"
+    flags_of.add_argument("--steps", type=int, default=10, help=about)
+    flags = flags_of.parse_args()
     if not 4 <= flags.steps <= 18:
-        parser.error("--steps must be 4 to 18: recipe 7 ends after 21 steps")
-    torch = flags.torch_python if has_torch(flags.torch_python) else None
-    print(f"{time.strftime('%Y-%m-%d')}, {describe()}")
-    if torch is None:
-        print("PyTorch is not installed here: make benchmark, or --torch_python")
-    benchmark(flags.rounds, flags.steps, torch)
+        flags_of.error("--steps must be 4 to 18: recipe 7 ends after 21 steps")
+    benchmark(flags.rounds, flags.steps, begin(flags.torch_python))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from benchmarks.machine import peak_memory  # noqa: E402
+from benchmarks.ppgn_layers import CONVOLUTIONS, CROP, DECONVOLUTIONS  # noqa: E402
 from benchmarks.ppgn_suite import (  # noqa: E402
     CASES,
     WEIGHTS,
@@ -33,21 +34,8 @@ from reproductions.ppgn.inpainting import Context  # noqa: E402
 from reproductions.ppgn.sampler import evaluate  # noqa: E402
 from reproductions.ppgn.step import Terms  # noqa: E402
 
-#: The layer -> stride, pad and groups.
-_CONVOLUTIONS = {
-    "conv1": (4, 0, 1),
-    "conv2": (1, 2, 2),
-    "conv3": (1, 1, 1),
-    "conv4": (1, 1, 2),
-    "conv5": (1, 1, 2),
-}
-_DECONVOLUTIONS = (
-    *(("deconv5", 2), ("conv5_1", 1), ("deconv4", 2), ("conv4_1", 1), ("deconv3", 2)),
-    *(("conv3_1", 1), ("deconv2", 2), ("deconv1", 2), ("deconv0", 2)),
-)
 #: Sentences that the original's captioner takes at once, all of them the same.
 _STREAMS = 20
-_CROP = slice(14, 241)
 
 
 class _Passes:
@@ -118,12 +106,12 @@ class Naive:
             diff[(*place, unit)] = 1 - p[unit]
             gradient, probability, best_probability = to_image(diff), p[unit], p[best]
         framed, d_context = np.zeros_like(x), None
-        framed[:, _CROP, _CROP] = gradient if context is None else gradient * context.mask
+        framed[:, CROP, CROP] = gradient if context is None else gradient * context.mask
         d_condition = to_code(framed)
         if context is not None:
-            pull = (context.picture - x[:, _CROP, _CROP]) * (1 - context.mask)
+            pull = (context.picture - x[:, CROP, CROP]) * (1 - context.mask)
             framed = np.zeros_like(x)
-            framed[:, _CROP, _CROP] = pull
+            framed[:, CROP, CROP] = pull
             d_context = to_code(framed)
         numbers = (np.array([n]) for n in (probability, best, best_probability))
         return Terms(code, d_condition, d_context, crop, *numbers)
@@ -163,7 +151,7 @@ class Naive:
         for name in ("defc7", "defc6", "defc5"):
             x = tf.nn.leaky_relu(self._connect(x, f"generator/{name}"), 0.3)
         x = tf.transpose(tf.reshape(x, (-1, 256, 4, 4)), (0, 2, 3, 1))
-        for name, stride in _DECONVOLUTIONS:
+        for name, stride in DECONVOLUTIONS:
             name = f"generator/{name}"
             kernel = self._weight(f"{name}/0", lambda a: a.transpose(2, 3, 1, 0))
             shape = (1, x.shape[1] * stride, x.shape[2] * stride, kernel.shape[2])
@@ -175,7 +163,7 @@ class Naive:
     def _classify(self, images, end: str):
         """The layer `end` before its ReLU, and fc6 after it if it has come so far."""
         x = images
-        for number, (layer, (stride, pad, groups)) in enumerate(_CONVOLUTIONS.items(), 1):
+        for number, (layer, (stride, pad, groups)) in enumerate(CONVOLUTIONS.items(), 1):
             name = f"caffenet/{layer}"
             kernel = self._weight(f"{name}/0", lambda a: a.transpose(2, 3, 1, 0))
             pads = ((0, 0), (pad, pad), (pad, pad), (0, 0))
@@ -215,7 +203,7 @@ def _lstm(gates, h, c, cont, recurrent):
 
 
 def _composite(x: np.ndarray, context: Context | None) -> np.ndarray:
-    crop = x[:, _CROP, _CROP]
+    crop = x[:, CROP, CROP]
     return crop if context is None else crop * context.mask + context.picture
 
 

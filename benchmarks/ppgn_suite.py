@@ -19,9 +19,9 @@ import_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.tensorflow_side import product_rate  # noqa: E402
 from common.caffe_weights import WeightSource, random_weights  # noqa: E402
 from reproductions.ppgn.chain import Chain, Schedule  # noqa: E402
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition  # noqa: E402
@@ -182,13 +182,6 @@ def networks_of(case: str, encoder: keras.Model, generator: keras.Model, folder:
     return Networks(generator, encoder, "fc6", condition, case == "inpainting")
 
 
-def product(size: int) -> Callable[[], None]:
-    """A matrix product, for `matrix_product_rate`."""
-    a, b = tf.random.normal((2, size, size))
-    multiply = tf.function(lambda: tf.matmul(a, b))
-    return lambda: multiply().numpy()
-
-
 def measure(steps: int, folder: str) -> dict:
     """Measures steps of each case, and of several chains of the class recipe.
 
@@ -211,7 +204,7 @@ def measure(steps: int, folder: str) -> dict:
         if case == "class":
             result["chains"] = time_steps(networks, chains_of(case, folder), steps // 2)
     np.savez(Path(folder, "suite.npz"), **terms)
-    result["matrix_product"] = matrix_product_rate(product, 1)
+    result["matrix_product"] = product_rate()
     return result
 
 

@@ -4,7 +4,6 @@ Called by `benchmarks/ppgn.py`; needs PyTorch and NumPy alone.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,23 +15,12 @@ import torch.nn.functional as F  # noqa: N812
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.ppgn_layers import CONVOLUTIONS, CROP, DECONVOLUTIONS  # noqa: E402
+from benchmarks.torch_side import bands, channels_last, product_rate, use_all_cores  # noqa: E402
 from reproductions.ppgn.update import Epsilons, direction, move  # noqa: E402
 
 CASES = ("class", "conv5", "inpainting", "caption")
-#: The layer -> stride, pad and groups.
-_CONVOLUTIONS = {
-    "conv1": (4, 0, 1),
-    "conv2": (1, 2, 2),
-    "conv3": (1, 1, 1),
-    "conv4": (1, 1, 2),
-    "conv5": (1, 1, 2),
-}
-_DECONVOLUTIONS = (
-    *(("deconv5", 2), ("conv5_1", 1), ("deconv4", 2), ("conv4_1", 1), ("deconv3", 2)),
-    *(("conv3_1", 1), ("deconv2", 2), ("deconv1", 2), ("deconv0", 2)),
-)
-_CROP = slice(14, 241)
 
 
 class Sampler:
@@ -45,12 +33,7 @@ class Sampler:
     def __init__(self, folder: str):
         self._arrays, self._weights = np.load(Path(folder, "weights.npz")), {}
         self._inputs = dict(np.load(Path(folder, "inputs.npz")))
-        # A product with a band matrix is faster than PyTorch's own normalisation.
-        self._bands = {}
-        for channels in (96, 256):
-            channel = torch.arange(channels)
-            near = (channel[:, None] - channel).abs() <= 2
-            self._bands[channels] = (near * (1e-4 / 5)).float()[..., None, None]
+        self._bands = bands()
         self._mask, self._picture = (
             torch.from_numpy(self._inputs[name]).permute(0, 3, 1, 2) for name in ("mask", "picture")
         )
@@ -67,7 +50,7 @@ class Sampler:
     def terms(self, h: np.ndarray, case: str) -> tuple[np.ndarray, ...]:
         """E(G(h)), the condition's gradient and, when inpainting, the context's."""
         h = torch.from_numpy(h.astype(np.float32)).requires_grad_()
-        images = crop = self._generate(h)[:, :, _CROP, _CROP]
+        images = crop = self._generate(h)[:, :, CROP, CROP]
         if case == "inpainting":
             images = crop * self._mask + self._picture
         features, code = self._classify(images, "conv5" if case == "conv5" else "fc8")
@@ -117,16 +100,16 @@ class Sampler:
         for name in ("defc7", "defc6", "defc5"):
             x = F.leaky_relu_(F.linear(x, *self._layer(f"generator/{name}")), 0.3)
         x = x.view(-1, 256, 4, 4).contiguous(memory_format=torch.channels_last)
-        for name, stride in _DECONVOLUTIONS:
-            x = F.conv_transpose2d(x, *self._layer(f"generator/{name}", _channels_last), stride, 1)
+        for name, stride in DECONVOLUTIONS:
+            x = F.conv_transpose2d(x, *self._layer(f"generator/{name}", channels_last), stride, 1)
             x = x if name == "deconv0" else F.leaky_relu_(x, 0.3)
         return x
 
     def _classify(self, images, layer: str):
         """The layer before its ReLU, and the code; what is not climbed keeps nothing to go back."""
         x, features = images.contiguous(memory_format=torch.channels_last), None
-        for number, (name, (stride, pad, groups)) in enumerate(_CONVOLUTIONS.items(), 1):
-            weights = self._layer(f"caffenet/{name}", _channels_last)
+        for number, (name, (stride, pad, groups)) in enumerate(CONVOLUTIONS.items(), 1):
+            weights = self._layer(f"caffenet/{name}", channels_last)
             x = F.conv2d(x, *weights, stride, pad, groups=groups)
             if name == layer:
                 features, x = x, x.detach().clone()
@@ -172,10 +155,6 @@ class Sampler:
         return torch.stack(outputs)
 
 
-def _channels_last(kernel):
-    return kernel.contiguous(memory_format=torch.channels_last)
-
-
 def measure(steps: int, folder: str) -> dict:
     """Measures steps of each case, and of several chains of the class recipe.
 
@@ -183,8 +162,7 @@ def measure(steps: int, folder: str) -> dict:
         steps: how many of each to time.
         folder: holds what `ppgn_suite` wrote; takes `torch.npz`, the terms of some codes.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(cores)
+    use_all_cores()
     begin, result, found = time.perf_counter(), {}, {}
     sampler = Sampler(folder)
     for case in CASES:
@@ -205,12 +183,7 @@ def measure(steps: int, folder: str) -> dict:
             seconds = [s / chains for s in time_calls(step, count)]
             result[name] = {"seconds": seconds, "memory": peak_memory()}
     np.savez(Path(folder, "torch.npz"), **found)
-
-    def product(n):
-        a, b = torch.randn(2, n, n)
-        return lambda: torch.mm(a, b)
-
-    result["matrix_product"] = matrix_product_rate(product, 1)
+    result["matrix_product"] = product_rate()
     return result
 
 

@@ -18,21 +18,19 @@ memory. Both players learn in each step, while `train_generator.py` may let one 
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 
-from benchmarks.machine import describe, has_torch, measure  # noqa: E402
+from benchmarks.compare import SUITE, TORCH, begin, best_product, both, in_turn, median, parser  # noqa: E402
+from benchmarks.machine import measure  # noqa: E402
 
-_SUITE, _TORCH = "this suite", "PyTorch"
-_SCRIPTS = {_SUITE: "ppgn_training_suite.py", _TORCH: "ppgn_training_torch.py"}
+_SCRIPTS = {SUITE: "ppgn_training_suite.py", TORCH: "ppgn_training_torch.py"}
 _TITLES = {
     "full": "CaffeNet's fc6 to images of 256x256, D on 227x227",
     "quick": "train_generator.py --preset quick, digits of 28x28",
@@ -72,14 +70,12 @@ def check(folder: str) -> dict[str, float]:
         The largest relative differences of the losses of the first step and of the second, and
         that of the gradients of all weights of either player.
     """
-    ours, theirs = (np.load(Path(folder, f"{name}.npz")) for name in ("suite", "torch"))
-    if set(ours.files) != set(theirs.files):
-        raise SystemExit(f"only one has {set(ours.files) ^ set(theirs.files)}")
+    ours, theirs = both(folder)
     losses = np.abs(theirs["losses"] / ours["losses"] - 1).max(axis=1)
     worst = {"first": losses[0], "second": losses[1], "gradients": 0.0}
     for player in ("generator", "discriminator"):
         a, b = (
-            np.concatenate([one[key].ravel() for key in ours.files if key.startswith(player)])
+            np.concatenate([one[key].ravel() for key in ours if key.startswith(player)])
             for one in (ours, theirs)
         )
         worst["gradients"] = max(worst["gradients"], np.linalg.norm(a - b) / np.linalg.norm(a))
@@ -117,13 +113,12 @@ class Measurements:
     Args:
         flags: of the command line.
         folder: for what they exchange.
-        torch: a Python with PyTorch; None: this suite alone.
+        pythons: of `compare.begin`.
     """
 
-    def __init__(self, flags: argparse.Namespace, folder: str, torch: str | None):
-        self._flags, self._folder = flags, folder
-        self._pythons = {_SUITE: sys.executable, **({_TORCH: torch} if torch else {})}
-        self.best = max(self._one(who, "rate")["matrix_product"] for who in self._pythons)
+    def __init__(self, flags: argparse.Namespace, folder: str, pythons: dict[str, str]):
+        self._flags, self._folder, self._pythons = flags, folder, pythons
+        self.best = best_product(self._one(who, "rate") for who in pythons)
 
     def _one(self, who: str, *words) -> dict:
         return measure(self._pythons[who], _SCRIPTS[who], *words)
@@ -134,8 +129,8 @@ class Measurements:
         Returns:
             What `flop` does.
         """
-        counts = self._one(_SUITE, "write", self._folder, setting)
-        if _TORCH in self._pythons:
+        counts = self._one(SUITE, "write", self._folder, setting)
+        if TORCH in self._pythons:
             for who in self._pythons:
                 self._one(who, "check", self._folder, setting)
             found = check(self._folder)
@@ -148,13 +143,11 @@ class Measurements:
 
     def times(self, setting: str, batch: int) -> dict[str, dict]:
         """Who takes how long: the median of all steps, of how many processes `--rounds` says."""
-        runs, steps = {who: [] for who in self._pythons}, self._flags.steps or _STEPS[setting]
-        for _ in range(self._flags.rounds):
-            for who, measured in runs.items():
-                measured.append(self._one(who, "time", self._folder, setting, batch, steps))
+        words = "time", self._folder, setting, batch, self._flags.steps or _STEPS[setting]
+        runs = in_turn(self._flags.rounds, self._pythons, lambda who: self._one(who, *words))
         return {
             who: {
-                "seconds": statistics.median(s for run in measured for s in run["seconds"]),
+                "seconds": median(measured),
                 "best": min(s for run in measured for s in run["seconds"]),
                 "first": statistics.median(run["first"] for run in measured),
                 "memory": max(run["memory"] for run in measured),
@@ -187,8 +180,8 @@ def table(measurements: Measurements, setting: str, work: float, batches: list[i
             columns = [f"{seconds:.3f}", f"{one['best']:.3f}", f"{1e3 * seconds / batch:.2f}"]
             columns += [f"{rate:.0f}", f"{rate / measurements.best:.0%}", f"{one['first']:.1f}"]
             columns.append(f"{one['memory']:.2f}")
-            if who != _SUITE:
-                columns.append(f"{seconds / times[_SUITE]['seconds']:.2f}x")
+            if who != SUITE:
+                columns.append(f"{seconds / times[SUITE]['seconds']:.2f}x")
             print(f"  {batch:5d}  {who:10s}" + "".join(f"{column:>14s}" for column in columns))
             found.setdefault(who, {})[batch] = seconds
         sys.stdout.flush()
@@ -237,8 +230,8 @@ def full(flags: argparse.Namespace, measurements: Measurements) -> None:
             f"{work * _BATCH / line.at(_BATCH) / 1e9 / measurements.best:.0%} of the product"
         )
         steps[f"{who}, projected"] = line.at(_BATCH)
-    if _TORCH in lines:
-        ratio = lines[_TORCH].at(_BATCH) / lines[_SUITE].at(_BATCH)
+    if TORCH in lines:
+        ratio = lines[TORCH].at(_BATCH) / lines[SUITE].at(_BATCH)
         print(f"  by that, this suite is {ratio:.2f}x as fast as PyTorch")
     if flags.batch:
         print("  measured, and not part of the lines:")
@@ -251,9 +244,9 @@ def full(flags: argparse.Namespace, measurements: Measurements) -> None:
     days(flags, work * _BATCH, steps)
 
 
-def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None:
+def benchmark(flags: argparse.Namespace, folder: str, pythons: dict[str, str]) -> None:
     """Measures everything and prints the tables."""
-    measurements = Measurements(flags, folder, torch)
+    measurements = Measurements(flags, folder, pythons)
     print(f"matrix product, best: {measurements.best:.0f} GFLOP/s", flush=True)
     if "quick" in flags.settings:
         print(f"\n{_TITLES['quick']}")
@@ -267,10 +260,8 @@ def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--torch_python", default=sys.executable, help="a Python with PyTorch")
-    add("--rounds", type=int, default=1, help="processes of each, in turn")
+    flags_of = parser(__doc__, rounds=1)
+    add = flags_of.add_argument
     steps = " and ".join(f"{count} of {name}" for name, count in _STEPS.items())
     add("--steps", type=int, help=f"timed in each process; default: {steps}")
     choices = {"choices": tuple(_TITLES), "default": list(_TITLES)}
@@ -282,21 +273,16 @@ def main() -> None:
     add("--tflops", type=float, help="of a machine of yours, for arithmetic alone")
     about = "of --tflops that is thought to be reached; default: 0.4"
     add("--share", type=float, default=0.4, help=about)
-    flags = parser.parse_args()
+    flags = flags_of.parse_args()
     if min(flags.rounds, flags.steps or 1, flags.batch or 1, flags.iterations, *flags.fitted) < 1:
-        parser.error("--rounds, --steps, --fitted, --batch and --iterations must be 1 or more")
+        flags_of.error("--rounds, --steps, --fitted, --batch and --iterations must be 1 or more")
     if len(set(flags.fitted)) < 3:
-        parser.error("--fitted must be three sizes or more: there is a line through any two")
+        flags_of.error("--fitted must be three sizes or more: there is a line through any two")
     if (flags.tflops is not None and not flags.tflops > 0) or not 0 < flags.share <= 1:
-        parser.error("--tflops must be above 0, --share from 0 to 1")
-    torch = flags.torch_python if has_torch(flags.torch_python) else None
-    print(f"{time.strftime('%Y-%m-%d')}, {describe()}")
-    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > 0.5:
-        print(f"the machine is busy, load {load:.1f}: PyTorch's threads suffer most from that")
-    if torch is None:
-        print("PyTorch is not installed here: make benchmark, or --torch_python")
+        flags_of.error("--tflops must be above 0, --share from 0 to 1")
+    pythons = begin(flags.torch_python)
     with tempfile.TemporaryDirectory() as folder:
-        benchmark(flags, folder, torch)
+        benchmark(flags, folder, pythons)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.tensorflow_side import product_rate  # noqa: E402
 from common.caffe_weights import WeightSource, random_weights  # noqa: E402
 from common.caffenet import RANDOM_GAINS, caffenet  # noqa: E402
 from common.devices import Devices  # noqa: E402
@@ -247,17 +248,6 @@ def time_steps(folder: str, setting: str, batch: int, count: int) -> dict:
     return {"first": first, "seconds": time_calls(step, count), "memory": peak_memory()}
 
 
-def rate() -> dict:
-    """The rate of the matrix product, GFLOP/s."""
-
-    def product(size):
-        a, b = tf.random.normal((2, size, size))
-        multiply = tf.function(lambda: tf.matmul(a, b))
-        return lambda: multiply().numpy()
-
-    return {"matrix_product": matrix_product_rate(product, 1)}
-
-
 def main(task: str, *words: str) -> dict:
     """Makes one measurement.
 
@@ -269,7 +259,9 @@ def main(task: str, *words: str) -> dict:
     if task == "time":
         folder, setting, batch, count = words
         return time_steps(folder, setting, int(batch), int(count))
-    return {"write": write, "check": check, "rate": rate}[task](*words)
+    if task == "rate":
+        return {"matrix_product": product_rate()}
+    return {"write": write, "check": check}[task](*words)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ channels last, and Adam is the one of a single kernel.
 """
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,19 +15,13 @@ import torch.nn.functional as F  # noqa: N812
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, time_calls  # noqa: E402
+from benchmarks.ppgn_layers import CONVOLUTIONS  # noqa: E402
+from benchmarks.torch_side import bands, channels_last, product_rate, to_keras, use_all_cores  # noqa: E402
 
 SLOPE, DROPOUT, EPSILON = 0.3, 0.5, 1e-8
 #: Steps in the check that both compute the same, and pictures of each.
 CHECKED = {"full": (2, 4), "quick": (2, 32)}
-#: The layer of CaffeNet -> stride, pad and groups.
-_CONVOLUTIONS = {
-    "conv1": (4, 0, 1),
-    "conv2": (1, 2, 2),
-    "conv3": (1, 1, 1),
-    "conv4": (1, 1, 2),
-    "conv5": (1, 1, 2),
-}
 
 
 class CaffeNet:
@@ -43,20 +36,15 @@ class CaffeNet:
         # The columns in the order of channels last.
         kernel = kernel.view(-1, 256, 6, 6).permute(0, 2, 3, 1).flatten(1).contiguous()
         self._weights = {
-            name: (_channels_last(w), b) for name, (w, b) in weights.items() if name != "fc6"
+            name: (channels_last(w), b) for name, (w, b) in weights.items() if name != "fc6"
         }
         self._weights["fc6"] = kernel, bias
-        # A product with a band matrix is faster than PyTorch's own normalisation.
-        self._bands = {}
-        for channels in (96, 256):
-            channel = torch.arange(channels)
-            near = (channel[:, None] - channel).abs() <= 2
-            self._bands[channels] = (near * (1e-4 / 5)).float()[..., None, None]
+        self._bands = bands()
 
     def features(self, images):
         """h_1, of images less the mean."""
         x = images
-        for number, (name, (stride, pad, groups)) in enumerate(_CONVOLUTIONS.items(), 1):
+        for number, (name, (stride, pad, groups)) in enumerate(CONVOLUTIONS.items(), 1):
             x = F.relu_(F.conv2d(x, *self._weights[name], stride, pad, groups=groups))
             if number in (1, 2, 5):
                 x = F.max_pool2d(x, 3, 2)
@@ -79,7 +67,7 @@ class Classifier:
 
     def __init__(self, weights: dict[str, list[torch.Tensor]]):
         self._convolutions = [
-            (_channels_last(w.permute(3, 2, 0, 1)), b)
+            (channels_last(w.permute(3, 2, 0, 1)), b)
             for name, (w, b) in weights.items()
             if name.startswith("conv")
         ]
@@ -228,21 +216,11 @@ def _flat(features):
     return features.permute(0, 2, 3, 1).flatten(1)
 
 
-def _channels_last(kernel):
-    return kernel.contiguous(memory_format=torch.channels_last)
-
-
 def _ordered(array: torch.Tensor) -> torch.Tensor:
     """From Keras's order of axes to PyTorch's: the last two come first, the last before."""
     if array.ndim == 4:
-        return _channels_last(array.permute(3, 2, 0, 1))
+        return channels_last(array.permute(3, 2, 0, 1))
     return array.T.contiguous() if array.ndim == 2 else array
-
-
-def _back(tensor: torch.Tensor) -> np.ndarray:
-    """The opposite of `_ordered`."""
-    array = tensor.detach().numpy()
-    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
 
 
 def check(folder: str, setting: str) -> dict:
@@ -267,7 +245,7 @@ def check(folder: str, setting: str) -> dict:
             moments = {}
             for adam in joint.adams:
                 moments |= {tensor: one["exp_avg"] for tensor, one in adam.state.items()}
-            gradients = {key: _back(moments[one]).copy() for key, one in joint.tensors.items()}
+            gradients = {key: to_keras(moments[one]).copy() for key, one in joint.tensors.items()}
     np.savez(Path(folder, "torch.npz"), losses=losses, **gradients)
     return {}
 
@@ -296,16 +274,6 @@ def time_steps(folder: str, setting: str, batch: int, count: int) -> dict:
     return {"first": first, "seconds": time_calls(step, count), "memory": peak_memory()}
 
 
-def rate() -> dict:
-    """The rate of the matrix product, GFLOP/s."""
-
-    def product(size):
-        a, b = torch.randn(2, size, size)
-        return lambda: torch.mm(a, b)
-
-    return {"matrix_product": matrix_product_rate(product, 1)}
-
-
 def main(task: str, *words: str) -> dict:
     """Makes one measurement; see `ppgn_training_suite`.
 
@@ -313,12 +281,13 @@ def main(task: str, *words: str) -> dict:
         task: `rate`, `check` or `time`.
         *words: what follows.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(cores)
+    use_all_cores()
     if task == "time":
         folder, setting, batch, count = words
         return time_steps(folder, setting, int(batch), int(count))
-    return {"check": check, "rate": rate}[task](*words)
+    if task == "rate":
+        return {"matrix_product": product_rate()}
+    return check(*words)
 
 
 if __name__ == "__main__":

@@ -5,23 +5,21 @@ python -m benchmarks.texture_nets [--torch_python PYTHON] [--rounds N]
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 
-from benchmarks.machine import describe, has_torch, measure  # noqa: E402
+from benchmarks.compare import SUITE, TORCH, begin, best_product, both, in_turn, median, parser  # noqa: E402
+from benchmarks.machine import measure  # noqa: E402
 from common.vgg19_layers import channels, convolutions  # noqa: E402
 from reproductions.texture_nets.sides import side_at, smallest_side  # noqa: E402
 
-_SUITE, _TORCH = "this suite", "PyTorch"
-_SCRIPTS = {_SUITE: "texture_nets_suite.py", _TORCH: "texture_nets_torch.py"}
+_SCRIPTS = {SUITE: "texture_nets_suite.py", TORCH: "texture_nets_torch.py"}
 _DEEPEST = "conv5_1"
 #: GiB that a large sample may take.
 _LIMIT = 8.0
@@ -74,12 +72,10 @@ def check(folder: str) -> dict[str, float]:
         The largest differences of pictures, losses, and the gradients of the pictures and of all
         of the generator's weights, relative to their length.
     """
-    ours, theirs = (np.load(Path(folder, f"{name}.npz")) for name in ("suite", "torch"))
-    if set(ours.files) != set(theirs.files):
-        raise SystemExit(f"only one has {set(ours.files) ^ set(theirs.files)}")
+    ours, theirs = both(folder)
     gradients = {}
     worst = dict.fromkeys(_TOLERANCES, 0.0)
-    for key in ours.files:
+    for key in ours:
         pair = ours[key].ravel(), theirs[key].ravel()
         if key in ("sample", "stylized"):
             worst["pictures"] = max(worst["pictures"], _difference(*pair))
@@ -107,14 +103,13 @@ class Measurements:
     Args:
         flags: of the command line.
         folder: for what they exchange.
-        torch: a Python with PyTorch; None: this suite alone.
+        pythons: of `compare.begin`.
     """
 
-    def __init__(self, flags: argparse.Namespace, folder: str, torch: str | None):
-        self._folder, self._rounds = folder, flags.rounds
-        self._pythons = {_SUITE: sys.executable, **({_TORCH: torch} if torch else {})}
+    def __init__(self, flags: argparse.Namespace, folder: str, pythons: dict[str, str]):
+        self._folder, self._rounds, self._pythons = folder, flags.rounds, pythons
         Path(folder, "flags.json").write_text(json.dumps(vars(flags)))
-        self.one(_SUITE, "write")
+        self.one(SUITE, "write")
 
     def one(self, who: str, task: str) -> dict:
         """A single measurement."""
@@ -122,19 +117,7 @@ class Measurements:
 
     def all(self, task: str) -> dict[str, list[dict]]:
         """Those of both, alternating, so many of each as `--rounds` says."""
-        runs = {who: [] for who in self._pythons}
-        for _ in range(self._rounds):
-            for who, measured in runs.items():
-                measured.append(self.one(who, task))
-        return runs
-
-
-def _product(runs: dict[str, list[dict]]) -> float:
-    return max(run["matrix_product"] for measured in runs.values() for run in measured)
-
-
-def _medians(runs: dict[str, list[dict]]) -> dict[str, float]:
-    return {w: statistics.median(s for r in m for s in r["seconds"]) for w, m in runs.items()}
+        return in_turn(self._rounds, self._pythons, lambda who: self.one(who, task))
 
 
 def table(runs: dict[str, list[dict]], unit: str, work: float = 0, pixels: int = 0) -> None:
@@ -146,24 +129,24 @@ def table(runs: dict[str, list[dict]], unit: str, work: float = 0, pixels: int =
         work: multiplications and additions of the convolutions; 0 for no columns about them.
         pixels: of the pictures made; 0 for no column about them.
     """
-    best = _product(runs) if work else 1
+    best = best_product(run for one in runs.values() for run in one) if work else 1
     heads = ["MP/s"] * bool(pixels) + ["GFLOP/s", "of product"] * bool(work)
     titles = [f"s/{unit}", "best", *heads, "first", "peak GiB"]
     print("  who       " + "".join(f"{title:>13s}" for title in titles))
-    medians = _medians(runs)
+    medians = {who: median(measured) for who, measured in runs.items()}
     for who, measured in runs.items():
-        median = medians[who]
-        columns = [f"{median:.3f}", f"{min(s for r in measured for s in r['seconds']):.3f}"]
+        seconds = medians[who]
+        columns = [f"{seconds:.3f}", f"{min(s for r in measured for s in r['seconds']):.3f}"]
         if pixels:
-            columns.append(f"{pixels / median / 1e6:.3f}")
+            columns.append(f"{pixels / seconds / 1e6:.3f}")
         if work:
-            rate = work / median / 1e9
+            rate = work / seconds / 1e9
             columns += [f"{rate:.0f}", f"{rate / best:.0%}"]
         columns.append(f"{statistics.median(run['first'] for run in measured):.2f}")
         columns.append(f"{max(run['memory'] for run in measured):.2f}")
         print(f"  {who:10s}" + "".join(f"{column:>13s}" for column in columns))
-    if _TORCH in medians:
-        print(f"  ratio (this suite / PyTorch): {medians[_SUITE] / medians[_TORCH]:.2f}", end="")
+    if TORCH in medians:
+        print(f"  ratio (this suite / PyTorch): {medians[SUITE] / medians[TORCH]:.2f}", end="")
         firsts = [statistics.median(run["first"] for run in m) for m in runs.values()]
         print(f", of the first: {firsts[0] / firsts[1]:.2f}")
     if work:
@@ -171,11 +154,11 @@ def table(runs: dict[str, list[dict]], unit: str, work: float = 0, pixels: int =
     sys.stdout.flush()
 
 
-def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None:
+def benchmark(flags: argparse.Namespace, folder: str, pythons: dict[str, str]) -> None:
     """Measures everything and prints the tables."""
-    measurements = Measurements(flags, folder, torch)
-    if torch:
-        for who in (_SUITE, _TORCH):
+    measurements = Measurements(flags, folder, pythons)
+    if TORCH in pythons:
+        for who in pythons:
             measurements.one(who, "check")
         agreement = ", ".join(f"{kind} {error:.1e}" for kind, error in check(folder).items())
         print(f"this suite and PyTorch, same weights and noise, differ by: {agreement}", flush=True)
@@ -208,21 +191,19 @@ def benchmark(flags: argparse.Namespace, folder: str, torch: str | None) -> None
 
     if flags.large:
         print(f"\nsample, pyramid, {flags.large}x{flags.large}")
-        for who in (_SUITE, _TORCH) if torch and flags.whole else (_SUITE,):
+        for who in pythons if flags.whole else (SUITE,):
             large = measurements.one(who, "large")
-            how = "in strips" if who == _SUITE else "in one piece"
+            how = "in strips" if who == SUITE else "in one piece"
             print(f"  {who}, {how}: {large['seconds'][0]:.1f} s, peak {large['memory']:.2f} GiB")
-            if who == _SUITE:
+            if who == SUITE:
                 kept = "kept" if large["memory"] < _LIMIT else "EXCEEDED"
                 print(f"  limit of {_LIMIT:.0f} GiB: {kept}", flush=True)
 
 
 def main() -> None:
     """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("--torch_python", default=sys.executable, help="a Python with PyTorch")
-    add("--rounds", type=int, default=3, help="processes of each, in turn")
+    flags_of = parser(__doc__)
+    add = flags_of.add_argument
     add("--steps", type=int, default=3, help="of training, timed in each process")
     add("--calls", type=int, default=7, help="samples of each size, timed in each process")
     add("--batch_size", type=int, default=16, help="of a training step")
@@ -236,20 +217,15 @@ def main() -> None:
     add("--whole", action="store_true", help=about)
     about = "PyTorch samples and stylises with torch.compile, which needs a C++ compiler"
     add("--compile", action="store_true", help=about)
-    flags = parser.parse_args()
+    flags = flags_of.parse_args()
     smallest = smallest_side(_DEEPEST, no_pad=True)
     if flags.image_size % 32 or flags.image_size < smallest:
-        parser.error(f"--image_size must be a multiple of 32, at least {smallest}")
+        flags_of.error(f"--image_size must be a multiple of 32, at least {smallest}")
     if any(side % 32 for side in (*flags.sides, *flags.picture, flags.large)):
-        parser.error("--sides, --picture and --large must be multiples of 32")
-    torch = flags.torch_python if has_torch(flags.torch_python) else None
-    print(f"{time.strftime('%Y-%m-%d')}, {describe()}")
-    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > 0.5:
-        print(f"the machine is busy, load {load:.1f}: PyTorch's threads suffer most from that")
-    if torch is None:
-        print("PyTorch is not installed here: make benchmark, or --torch_python")
+        flags_of.error("--sides, --picture and --large must be multiples of 32")
+    pythons = begin(flags.torch_python)
     with tempfile.TemporaryDirectory() as folder:
-        benchmark(flags, folder, torch)
+        benchmark(flags, folder, pythons)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Called by `benchmarks/texture_nets.py`.
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 if not __package__:
@@ -20,7 +19,8 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, timed  # noqa: E402
+from benchmarks.tensorflow_side import TEXTURE, product_rate  # noqa: E402
 from common.vgg19_random import normalised, random_weights  # noqa: E402
 from reproductions.texture_nets.descriptor import descriptor, texture_targets  # noqa: E402
 from reproductions.texture_nets.generator import Generator  # noqa: E402
@@ -51,8 +51,7 @@ def write(folder: str, flags: dict) -> dict:
         folder: takes `weights.npz` and `given.npz`.
         flags: of the benchmark.
     """
-    source = Path(__file__).resolve().parents[1] / "datasets" / "textures" / "pebbles.png"
-    target = for_descriptor(load_picture(source), flags["image_size"])
+    target = for_descriptor(load_picture(TEXTURE), flags["image_size"])
     arrays = {"target": target}
     weights = normalised(random_weights(deepest(LAYERS)), [target], "max")
     for name, pair in weights.items():
@@ -104,26 +103,13 @@ def objective_of(folder: str, no_pad: bool) -> Objective:
     return Objective(network, LAYERS, targets, normalize=True)
 
 
-def timed(call: Callable[[], None], count: int) -> dict:
-    """Seconds of the first call, and of some more; the process's memory."""
-    (first,) = time_calls(call, 1)
-    return {"first": first, "seconds": time_calls(call, count), "memory": peak_memory()}
-
-
-def product(size: int) -> Callable[[], None]:
-    """A matrix product, for `matrix_product_rate`."""
-    a, b = tf.random.normal((2, size, size))
-    multiply = tf.function(lambda: tf.matmul(a, b))
-    return lambda: multiply().numpy()
-
-
 def train(folder: str, flags: dict, no_pad: bool) -> dict:
     """Measures steps of training."""
     settings = TrainingSettings(flags["batch_size"], flags["image_size"])
     training = Training(generator_of("pyramid", folder), objective_of(folder, no_pad), settings)
     iterations = iter(range(flags["steps"] + 1))
     result = timed(lambda: training.step(next(iterations)), flags["steps"])
-    return {**result, "matrix_product": matrix_product_rate(product, 1)}
+    return {**result, "matrix_product": product_rate()}
 
 
 def sample(folder: str, flags: dict) -> dict:
@@ -131,7 +117,7 @@ def sample(folder: str, flags: dict) -> dict:
     maker, result = Maker(generator_of("pyramid", folder), 0), {}
     for side in flags["sides"]:
         result[str(side)] = timed(lambda n=side: maker.texture(1, n, n), flags["calls"])
-    return {**result, "matrix_product": matrix_product_rate(product, 1)}
+    return {**result, "matrix_product": product_rate()}
 
 
 def stylize(folder: str, flags: dict) -> dict:

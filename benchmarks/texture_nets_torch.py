@@ -4,10 +4,8 @@ Called by `benchmarks/texture_nets.py`; needs PyTorch and NumPy alone.
 """
 
 import json
-import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,8 @@ import torch.nn.functional as F  # noqa: N812
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.machine import matrix_product_rate, peak_memory, time_calls  # noqa: E402
+from benchmarks.machine import peak_memory, timed  # noqa: E402
+from benchmarks.torch_side import product_rate, use_all_cores  # noqa: E402
 from common.vgg19_layers import LAYERS, MEAN_BGR  # noqa: E402
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -209,12 +208,6 @@ def pictures(images) -> np.ndarray:
     return rgb.clamp_(0, 255).to(torch.uint8).numpy()
 
 
-def timed(call: Callable[[], None], count: int) -> dict:
-    """Seconds of the first call, and of some more; the process's memory."""
-    (first,) = time_calls(call, 1)
-    return {"first": first, "seconds": time_calls(call, count), "memory": peak_memory()}
-
-
 def train(folder: str, flags: dict, no_pad: bool) -> dict:
     """Measures steps of training."""
     generator, objective = Pyramid("pyramid", folder, True), Objective(folder, no_pad)
@@ -228,13 +221,7 @@ def train(folder: str, flags: dict, no_pad: bool) -> dict:
         adam.step()
         return float(loss.detach())
 
-    return {**timed(step, flags["steps"]), "matrix_product": matrix_product_rate(product, 1)}
-
-
-def product(size: int) -> Callable[[], None]:
-    """A matrix product, for `matrix_product_rate`."""
-    a, b = torch.randn(2, size, size)
-    return lambda: torch.mm(a, b)
+    return {**timed(step, flags["steps"]), "matrix_product": product_rate()}
 
 
 @torch.inference_mode()
@@ -245,7 +232,7 @@ def sample(folder: str, flags: dict) -> dict:
         result[str(side)] = timed(
             lambda n=side: pictures(generator(generator.draw(1, n, n))), flags["calls"]
         )
-    return {**result, "matrix_product": matrix_product_rate(product, 1)}
+    return {**result, "matrix_product": product_rate()}
 
 
 @torch.inference_mode()
@@ -306,8 +293,7 @@ def main(folder: str, task: str) -> dict:
         folder: holds what `texture_nets_suite` wrote, and the flags.
         task: what to measure.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(cores)
+    use_all_cores()
     flags = json.loads(Path(folder, "flags.json").read_text())
     if task.startswith("train"):
         return train(folder, flags, task == "train_no_pad")

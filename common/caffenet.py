@@ -2,9 +2,9 @@
 
 import keras
 
-from common.caffe_arithmetic import Log
 from common.caffe_convolution import Convolution
 from common.caffe_dense import InnerProduct
+from common.caffe_log import Log
 from common.caffe_pooling import LRN, Pooling
 from common.caffe_weights import WeightSource
 

@@ -15,7 +15,7 @@ import requests
 from tqdm import tqdm
 
 from common.errors import UserError
-from common.files import written_whole
+from common.files import make_folder, written_whole
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_SECONDS = 30
@@ -77,7 +77,7 @@ def fetch(
     if os.path.isfile(destination):
         _check_present(destination, checksums)
         return destination
-    _make_folder(destination.parent)
+    make_folder(destination.parent)
     failures = []
     for url in [urls] if isinstance(urls, str) else urls:
         try:
@@ -167,13 +167,6 @@ def _check_present(path: Path, checksums: list[_Checksum]) -> None:
             raise UserError(f"{path} is another file: {mismatch}; remove it to download it anew")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def _obtain(url: str, path: Path, member: str | None, label: str | bool) -> None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the folders that take them."""
 
 import contextlib
 import os
@@ -42,3 +42,15 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: str | os.PathLike) -> None:
+    """Makes a folder, and those that it is in, where it is missing.
+
+    Raises:
+        UserError: the operating system refuses.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None

@@ -1,6 +1,7 @@
 """Command lines: flags, presets, and how an entry script ends."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -14,6 +15,15 @@ from common.errors import UserError
 Presets = Mapping[str, Mapping[str, object]]
 
 
+class DefaultsInWords(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that are none or that the help tells of in words."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.default is None or "default" in action.help:
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse_flags.ArgumentParser):
     """Abseil's argument parser, with help that shows defaults and one-line errors.
 
@@ -21,13 +31,20 @@ class Parser(argparse_flags.ArgumentParser):
         prog: the script's name, in usage and errors.
         description: the first line of the help.
         separator: what stands between the words of a flag's name.
+        formatter: of the help.
     """
 
-    def __init__(self, prog: str, description: str, separator: str = "-"):
+    def __init__(
+        self,
+        prog: str,
+        description: str,
+        separator: str = "-",
+        formatter: type = argparse.ArgumentDefaultsHelpFormatter,
+    ):
         super().__init__(
             prog=prog,
             description=description,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=formatter,
             # Abseil's own flags (logging and so on) are of no use to the scripts.
             inherited_absl_flags=None,
         )
@@ -39,6 +56,13 @@ class Parser(argparse_flags.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {self.context}{message} (-h shows all flags)\n")
 
 
+def path(text: str) -> str:
+    """A flag's type: a path; `~` is the home folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return os.path.expanduser(text)
+
+
 def positive_int(text: str) -> int:
     """A flag's type: a whole number, 1 or more."""
     return _at_least(1, int, text)
@@ -47,6 +71,31 @@ def positive_int(text: str) -> int:
 def non_negative_int(text: str) -> int:
     """A flag's type: a whole number, 0 or more."""
     return _at_least(0, int, text)
+
+
+def whole_number(smallest: int, largest: int | None = None) -> Callable[[str], int]:
+    """A flag's type: a whole number from `smallest` to `largest`, or without an end."""
+
+    def kind(text: str) -> int:
+        value = _at_least(smallest, int, text)
+        if largest is not None and value > largest:
+            raise argparse.ArgumentTypeError(f"must be {largest} or less, got {text}")
+        return value
+
+    return kind
+
+
+def width_and_height(text: str, smallest: int = 1, largest: int | None = None) -> tuple[int, int]:
+    """A flag's type: a side, or WIDTHxHEIGHT, each from `smallest` to `largest`."""
+    kind = whole_number(smallest, largest)
+    try:
+        sides = [kind(side) for side in text.lower().split("x")]
+    except argparse.ArgumentTypeError:
+        sides = []
+    if len(sides) not in (1, 2):
+        pixels = f", {smallest} to {largest} pixels" if largest else ""
+        raise argparse.ArgumentTypeError(f"must be a side or WIDTHxHEIGHT{pixels}, got {text!r}")
+    return sides[0], sides[-1]
 
 
 def seed(text: str) -> int:
@@ -169,6 +218,36 @@ def resolve(
     return values
 
 
+def given(parser: Parser, argv: Sequence[str]) -> set[str]:
+    """The names of the flags that a command line has, whatever their values.
+
+    Args:
+        parser: the script's parser.
+        argv: the words after the script's name.
+    """
+    absent = object()
+    namespace = argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), absent))
+    return {k for k, v in vars(parser.parse_args(argv, namespace)).items() if v is not absent}
+
+
+def refuse(parser: Parser, argv: Sequence[str], names: Sequence[str], reason: str) -> None:
+    """Ends the script if it was given a flag that is of no effect there.
+
+    Flags of presets and of resumed runs are not refused.
+
+    Args:
+        parser: the script's parser.
+        argv: the words after the script's name.
+        names: of the flags without effect.
+        reason: why they have none, such as `without --grow it has no effect`.
+    """
+    found = given(parser, argv)
+    for name in names:
+        if name in found:
+            [flag] = as_arguments({name: True}, parser.separator)
+            parser.error(f"argument {flag}: {reason}")
+
+
 def run(parse: Callable, main: Callable[[argparse.Namespace], None]) -> NoReturn:
     """Runs an entry script: a user's mistake becomes one line and exit status 1.
 
@@ -185,6 +264,9 @@ def run(parse: Callable, main: Callable[[argparse.Namespace], None]) -> NoReturn
             sys.exit(1)
         except MemoryError as error:
             print(f"error: not enough memory: {error}", file=sys.stderr)
+            sys.exit(1)
+        except BrokenPipeError:  # as by `| head`; Python would complain once more as it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

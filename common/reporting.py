@@ -1,4 +1,4 @@
-"""What a long run tells: a progress bar, a table of losses, TensorBoard, a curve."""
+"""What a long run tells: a progress bar or lines, a table, TensorBoard, curves."""
 
 import time
 from collections.abc import Sequence
@@ -8,93 +8,155 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from common.files import written_whole
-from common.table import Row, Table, read_table
+from common.curves import draw_columns
+from common.table import Table
 
 LOSSES, CURVE = "losses.csv", "loss.png"
-_COLUMNS = ("iteration", "evaluations", "loss", "seconds")
+
+#: Seconds between lines where there is no bar.
+_LINES = 5.0
 
 
 class Report:
     """Follows a run, in its folder and on the terminal.
 
+    A package says in a subclass what is its own: what the bar shows, how a line reads, what is
+    drawn.
+
     Args:
-        folder: the run folder. `losses.csv` in it is continued from iteration `first` on.
+        folder: of the run; `losses.csv` in it is continued.
+        columns: what is measured, the names between `iteration` and `seconds`.
         total: iterations of the whole run.
-        first: number of the first iteration of this part of it.
+        done: iterations that were made before; later rows of the table are dropped.
+        shown: which columns the bar shows.
+
+    Attributes:
+        rows: of the table: iteration, a value for each column, seconds.
 
     Raises:
         UserError: the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, total: int, first: int = 0):
-        self._folder, self._total, self._first = Path(folder), total, first
-        self._table = Table(self._folder / LOSSES, _COLUMNS, lambda row: row[0] < first)
-        self._rows = self._table.rows
-        self._spent = self._rows[-1][3] if self._rows else 0.0
-        self._evaluations = self._rows[-1][1] if self._rows else 0
-        self._begin = time.perf_counter()
-        self._events = tf.summary.create_file_writer(str(self._folder))
+    #: Number of a run's first iteration.
+    first = 1
+
+    #: What TensorBoard calls pictures.
+    tag = "samples"
+
+    def __init__(
+        self,
+        folder: Path,
+        columns: Sequence[str],
+        total: int,
+        done: int = 0,
+        shown: Sequence[str] = (),
+    ):
+        self._folder, self._columns, self._shown = folder, columns, shown
+        # Numbers of iterations: of the last one noted, of the last of the run.
+        self._last, self._end = self.first + done - 1, self.first + total - 1
+        names = ("iteration", *columns, "seconds")
+        self._table = Table(folder / LOSSES, names, lambda row: row[0] <= self._last)
+        self.rows = self._table.rows
+        self._spent = self.rows[-1][-1] if self.rows else 0.0
+        now = time.perf_counter()
+        self._begin = self._told = now
+        self._start, self._compiled = (self._last, now), (self._last, now)
+        self._events = tf.summary.create_file_writer(str(folder))
         # disable=None: no bar where standard error is not a terminal.
-        self._bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
+        self._bar = tqdm(total=total, initial=done, unit="it", disable=None, dynamic_ncols=True)
 
-    def step(self, iteration: int, loss: float, evaluations: int) -> None:
-        """Notes an iteration: its number from 0, the loss, the evaluations of this part so far."""
-        seconds = self._spent + time.perf_counter() - self._begin
-        evaluations += self._evaluations
-        self._table.add((iteration, evaluations, float(loss), round(seconds, 3)))
-        with self._events.as_default(step=iteration):
-            tf.summary.scalar("loss", loss)
-        self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
-        self._bar.update()
-
-    def pictures(self, iteration: int, frames: np.ndarray) -> None:
-        """Shows the pictures as they are; where there is no bar, prints a line instead.
+    def add(self, iteration: int, values: Sequence[float]) -> None:
+        """Notes the iterations since the last call.
 
         Args:
-            iteration: its number, from 0.
-            frames: uint8, shape (frames, height, width, 3), RGB.
+            iteration: number of the last.
+            values: their means, a number for each column.
+
+        Raises:
+            UserError: the table cannot be written.
         """
+        now = time.perf_counter()
+        self._table.add((iteration, *values, round(self._spent + now - self._begin, 3)))
         with self._events.as_default(step=iteration):
-            tf.summary.image("frames", frames, max_outputs=4)
+            for name, value in self.scalars(values).items():
+                # TensorBoard takes neither parentheses nor spaces.
+                name = name.replace("(", "_").replace(")", "").replace(" ", "_")
+                tf.summary.scalar(name, value)
+        self._bar.set_postfix_str(self.place(iteration) + self.losses(values), refresh=False)
+        self._bar.update(iteration - self._last)
+        if self._compiled == self._start:
+            self._compiled = iteration, now
+        self._last = iteration
+        self.tell(iteration, values)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether nothing was noted but what the first call did, which compiles."""
+        return self._compiled[0] == self._last
+
+    def seconds_left(self) -> float:
+        """How long the rest will take, going by what is done; without the first call if it can."""
+        number, moment = self._start if self.compiling else self._compiled
+        each = (time.perf_counter() - moment) / max(self._last - number, 1)
+        return each * max(self._end - self._last, 0)
+
+    def scalars(self, values: Sequence[float]) -> dict[str, float]:
+        """What TensorBoard shows."""
+        return dict(zip(self._columns, values, strict=True))
+
+    def place(self, iteration: int) -> str:
+        """What bar and line begin with."""
+        return ""
+
+    def losses(self, values: Sequence[float]) -> str:
+        """The values that bar and line show."""
+        named = dict(zip(self._columns, values, strict=True))
+        return ", ".join(f"{name} {named[name]:.3g}" for name in self._shown)
+
+    def tell(self, iteration: int, values: Sequence[float]) -> None:
+        """Prints a line now and then, where there is no bar."""
+        now, last = time.perf_counter(), iteration == self._end
+        if self._bar.disable and not self.compiling and (now - self._told > _LINES or last):
+            self._told = now
+            self.print_line(iteration, values)
+
+    def print_line(self, iteration: int, values: Sequence[float]) -> None:
+        """Prints where the run has come to; iterations are counted from 1."""
+        done, total = iteration - self.first + 1, self._end - self.first + 1
+        place, left = self.place(iteration), f"{self.seconds_left():.0f} s left"
+        print(f"{place}iteration {done} of {total}, {self.losses(values)}, {left}", flush=True)
+
+    def show(self, iteration: int, images: np.ndarray | None) -> None:
+        """Brings TensorBoard up to date, with pictures if there are any; see `pictures`."""
+        if images is not None:
+            with self._events.as_default(step=iteration):
+                tf.summary.image(self.tag, images, max_outputs=4)
         self._events.flush()
-        if self._bar.disable and self._rows:
-            done = iteration + 1 - self._first
-            left = (time.perf_counter() - self._begin) / done * max(self._total - iteration - 1, 0)
-            loss = self._rows[-1][2]
-            print(
-                f"iteration {iteration + 1} of {self._total}, loss {loss:.4g}, {left:.0f} s left",
-                flush=True,
-            )
+
+    def pictures(self, iteration: int, images: np.ndarray | None) -> None:
+        """Shows pictures, and draws the curves.
+
+        Args:
+            iteration: its number.
+            images: uint8, (pictures, height, width, 3), RGB; None: there are none.
+
+        Raises:
+            UserError: the curves cannot be written.
+        """
+        self.show(iteration, images)
+        self._draw()
 
     def close(self) -> None:
-        """Ends the bar and draws the curve of all losses."""
+        """Ends the bar and draws the curves."""
         self._bar.close()
         self._table.close()
         self._events.close()
-        if self._rows:
-            draw_curve(self._folder / CURVE, self._rows)
+        self._draw()
 
+    def _draw(self) -> None:
+        if self.rows:
+            self.draw(self._folder / CURVE)
 
-def read_losses(folder: str | Path) -> list[Row]:
-    """Reads `losses.csv` of a run folder: rows of iteration, evaluations, loss, seconds."""
-    return read_table(Path(folder, LOSSES), len(_COLUMNS))
-
-
-def draw_curve(path: Path, rows: Sequence[Row]) -> None:
-    """Draws the loss over the iterations, logarithmically, as a PNG.
-
-    Args:
-        path: the file.
-        rows: iteration, evaluations, loss, seconds.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    iterations, _, losses, _ = zip(*rows, strict=True)
-    axes.plot([i + 1 for i in iterations], losses)
-    axes.set(xlabel="iteration", ylabel="loss", yscale="log" if min(losses) > 0 else "linear")
-    axes.grid(alpha=0.3)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
+    def draw(self, path: Path) -> None:
+        """Draws the curves as a PNG."""
+        draw_columns(path, self._columns, self.rows)

@@ -5,13 +5,14 @@ import os
 import platform
 import shlex
 import sys
+import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, warn
 from common.files import written_whole
 
 SETTINGS, STATE = "run.json", "state.npz"
@@ -103,6 +104,134 @@ def read_settings(folder: str | Path) -> dict:
     return settings
 
 
+def read_flags(folder: str | Path, script: str, name: str | None = None) -> dict[str, object]:
+    """The flags that a run was made with.
+
+    Args:
+        folder: of the run.
+        script: that it must be a run of.
+        name: how a message calls that script; None: as it is.
+
+    Raises:
+        UserError: it is no run folder, or one of another script.
+    """
+    settings = read_settings(folder)
+    if settings.get("script") != script or not isinstance(settings.get("flags"), dict):
+        raise UserError(f"{folder} is no run of {name or script}")
+    return settings["flags"]
+
+
+def record(
+    folder: Path,
+    script: str,
+    flags: Mapping[str, object],
+    facts: Mapping[str, object],
+    resumed: bool,
+) -> None:
+    """Writes what makes a run what it is: `run.json`, at its start and whenever it goes on.
+
+    Warns if a run goes on with other weights than it began with.
+
+    Args:
+        folder: of the run.
+        script: whose run it is.
+        flags: that make it what it is: plain values.
+        facts: more entries, e.g. the `weights` used.
+        resumed: whether it goes on. The command is then added to those in `resumed`, and entries
+            that are not written anew stay.
+
+    Raises:
+        UserError: the file is damaged, or cannot be written.
+    """
+    own = {"script": script, "flags": flags, "versions": versions()}
+    own |= noted_command(folder, resumed)
+    before = read_settings(folder) if resumed else {}
+    weights = before.get("weights")
+    if resumed and weights != facts.get("weights", weights):
+        names = weights if isinstance(weights, list) else [weights]
+        warn(f"the run began with {'; '.join(map(str, names))}")
+    write_settings(folder, {**before, **own, **facts})
+
+
+def noted_command(folder: Path, resumed: bool) -> dict[str, object]:
+    """The entry of `run.json` that tells of this command.
+
+    Args:
+        folder: of the run.
+        resumed: whether it goes on.
+
+    Returns:
+        `command`; or `resumed`, with all commands by which the run went on.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not resumed:
+        return {"command": command_line()}
+    commands = read_settings(folder).get("resumed", [])
+    if not isinstance(commands, list):
+        raise UserError(f"{folder / SETTINGS} is damaged: resumed is {commands!r}")
+    return {"resumed": [*commands, command_line()]}
+
+
+def check_facts(folder: Path, facts: Mapping[str, object], about: str) -> None:
+    """Refuses to go on with a run that is of something else.
+
+    Args:
+        folder: of the run.
+        facts: what its `run.json` should say.
+        about: what is wrong if it does not, such as `was trained on other pictures`.
+
+    Raises:
+        UserError: it says otherwise.
+    """
+    before = read_settings(folder)
+    for fact, value in facts.items():
+        if before.get(fact) != value:
+            raise UserError(
+                f"{folder} {about}: its {fact} is {before.get(fact)}, here it is {value}"
+            )
+
+
+def find_run(
+    results_dir: str | Path,
+    name: str,
+    missing: str,
+    written: str = SETTINGS,
+    script: str | None = None,
+) -> Path:
+    """Finds the folder of a run.
+
+    Args:
+        results_dir: the folder of all runs.
+        name: `latest`, the name of its folder, or a path.
+        missing: what is said if there is no latest one.
+        written: the file whose last change says which is the latest.
+        script: of which the latest one must be a run; None: of any.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name == "latest":
+        found = Path(results_dir).glob(f"*/{written}")
+        runs = [(file.stat().st_mtime_ns, file.parent) for file in found]
+        runs = [run for run in runs if script in (None, _script_of(run[1]))]
+        if not runs:
+            raise UserError(missing)
+        return max(runs)[1]
+    for folder in (Path(results_dir, name), Path(name)):
+        if (folder / SETTINGS).is_file():
+            return folder
+    raise UserError(f"no run {name} in {results_dir}, and no run folder of that name")
+
+
+def _script_of(run: Path) -> str | None:
+    try:
+        return read_settings(run).get("script")
+    except UserError:
+        return None
+
+
 def save_state(folder: Path, **arrays) -> None:
     """Writes the state of a run, from which it can go on.
 
@@ -141,3 +270,39 @@ def load_state(
     except Exception as error:
         # NumPy and zipfile raise nearly anything on damaged files.
         raise UserError(f"{path} is damaged: {error}") from None
+
+
+class TrainingFolder:
+    """The folder of a training run, whose state is saved now and then.
+
+    Args:
+        path: the folder.
+        interval: seconds between two saves.
+        remedy: what is advised when the weights are not numbers any more.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path, interval: float, remedy: str):
+        self.path = path
+        self._interval, self._remedy, self._saved = interval, remedy, time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time to save the state."""
+        return time.monotonic() - self._saved >= self._interval
+
+    def save(self, state: Mapping[str, np.ndarray]) -> None:
+        """Saves the state.
+
+        Args:
+            state: arrays and numbers by name.
+
+        Raises:
+            UserError: it has values that are not numbers, or the file cannot be written; the last
+                state stays.
+        """
+        if not all(np.isfinite(array).all() for array in state.values()):
+            raise UserError(f"the weights are not numbers any more; {self._remedy}")
+        save_state(self.path, **state)
+        self._saved = time.monotonic()

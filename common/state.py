@@ -38,3 +38,15 @@ def restore(parts: Mapping[str, Sequence], arrays: Mapping[str, np.ndarray]) -> 
             if array.dtype.kind == "f" and np.abs(array).max(initial=0) > _LARGEST:
                 raise ValueError("it holds values that are too large")
             variable.assign(array)
+
+
+def whole_number(arrays: Mapping[str, np.ndarray], name: str) -> int:
+    """A whole number of a state, 0 or more.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    array = arrays.get(name)
+    if array is None or array.shape or array.dtype.kind not in "iub" or array < 0:
+        raise ValueError(f"it has no {name}")
+    return int(array)

@@ -150,4 +150,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("interrupted; what is there is whole")
+        print("interrupted; what is there is whole", file=sys.stderr)
+        sys.exit(130)

@@ -6,15 +6,15 @@ What learns from MNIST's own files learns from these. Nothing in the suite needs
 `--dataset digits` the same digits are drawn on the spot.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":  # so that the script runs from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.errors import UserError
-from common.flags import positive_int, seed
+from common import flags
+from common.files import make_folder
+from datasets import making
 
 #: Rows and columns of the sheet.
 _ROWS, _COLUMNS = 10, 20
@@ -37,10 +37,7 @@ def make(count: int, seed: int, folder: Path) -> None:
     from datasets.digits import SIDE, draw_digits
     from datasets.idx import write_idx
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    make_folder(folder)
     pictures, labels = draw_digits(count, seed)
     write_idx(pictures, folder / "train-images-idx3-ubyte.gz")
     write_idx(labels, folder / "train-labels-idx1-ubyte.gz")
@@ -53,28 +50,13 @@ def make(count: int, seed: int, folder: Path) -> None:
     print(f"{count} digits in {folder}; digits.png shows some")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line.
-
-    Args:
-        arguments: by default those of the process.
-
-    Returns:
-        The exit status: 0, or 1 if a file could not be written.
-    """
-    parser = argparse.ArgumentParser(description="Draws handwritten digits as MNIST's files.")
-    parser.add_argument("--images", type=positive_int, default=60000, help="how many; 60000")
-    parser.add_argument("--seed", type=seed, default=0, help="of all that varies; 0")
-    about = "folder for them; %(default)s"
-    parser.add_argument("--output_dir", type=Path, default=Path("results/digits"), help=about)
-    flags = parser.parse_args(arguments)
-    try:
-        make(flags.images, flags.seed, flags.output_dir)
-    except UserError as error:
-        print(f"make_digits.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+def main(options) -> None:
+    """Makes what the command line asks for."""
+    make(options.images, options.seed, options.output_dir)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = making.parser(
+        "make_digits.py", "Draws handwritten digits as MNIST's files.", 60000, "results/digits"
+    )
+    flags.run(parser.parse_args, main)

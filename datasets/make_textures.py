@@ -8,7 +8,6 @@ gives the same pictures again.
     python datasets/make_textures.py pebbles bark --output_dir /tmp/textures
 """
 
-import argparse
 import sys
 import zlib
 from pathlib import Path
@@ -16,8 +15,10 @@ from pathlib import Path
 if __name__ == "__main__":  # so that the script runs from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from common import flags
 from common.errors import UserError
-from common.files import written_whole
+from common.files import make_folder, written_whole
+from datasets import making
 
 TEXTURES = Path(__file__).resolve().parent / "textures"
 
@@ -54,10 +55,7 @@ def make(names: list[str], folder: Path) -> None:
 
     names = names or list(_recipes())
     _recipes(names)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
+    make_folder(folder)
     for name in names:
         with written_whole(folder / f"{name}.png") as temporary:
             # Pillow's `optimize` makes noisy pictures larger than this does.
@@ -77,31 +75,26 @@ def _recipes(names: list[str] = ()) -> dict:
     return RECIPES
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line.
-
-    Args:
-        arguments: by default those of the process.
-
-    Returns:
-        The exit status: 0, 1 if a file could not be written, 2 for an unknown name.
-    """
-    parser = argparse.ArgumentParser(
-        description="Makes the textures that come with the suite: 256x256, seamless."
+def parse(argv: list[str]):
+    """Gets the flags of a command line."""
+    parser = flags.Parser(
+        "make_textures.py", "Makes the textures that come with the suite: 256x256, seamless.", "_"
     )
-    parser.add_argument("names", nargs="*", help="which to make; by default all")
-    parser.add_argument("--output_dir", type=Path, default=TEXTURES, help="default: %(default)s")
-    flags = parser.parse_args(arguments)
-    status = 2
+    parser.add_argument("names", nargs="*", default="all", help="which to make")
+    making.add_folder(parser, TEXTURES)
+    options = parser.parse_args(argv)
+    options.names = [] if options.names == "all" else options.names
     try:
-        _recipes(flags.names)
-        status = 1
-        make(flags.names, flags.output_dir)
+        _recipes(options.names)
     except UserError as error:
-        print(f"make_textures.py: {error}", file=sys.stderr)
-        return status
-    return 0
+        parser.error(str(error))
+    return options
+
+
+def main(options) -> None:
+    """Makes what the command line asks for."""
+    make(options.names, options.output_dir)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    flags.run(parse, main)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.caffe import parse_prototxt
-from common.caffe_import import import_network
+from reproductions.ppgn.caffe.importer import import_network
 
 
 def holding(weights: Mapping[str, Sequence[np.ndarray]]):

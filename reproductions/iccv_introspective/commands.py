@@ -9,7 +9,7 @@ from PIL import Image
 
 from common.files import written_whole
 from common.images import save_picture
-from common.runs import command_line
+from common.runs import noted_command
 from reproductions.iccv_introspective.classes import texture_class
 from reproductions.iccv_introspective.learn_run import learn
 from reproductions.iccv_introspective.learned import read_learning
@@ -40,7 +40,7 @@ def learn_texture(flags: argparse.Namespace, picture: Image.Image) -> None:
         run = _begin(flags, "learn", name)
         save_picture(np.asarray(picture), run / TEXTURE)
     print(f"the run is {run}", flush=True)
-    facts = _facts(flags, name)
+    facts = _facts(flags, run, name)
     if flags.resume is None:
         facts["source"] = str(find_texture(flags.texture).absolute())
         print(f"learning {facts['source']}")
@@ -61,7 +61,7 @@ def synthesize_texture(flags: argparse.Namespace) -> None:
     check_network(read_learning(flags.run)[0].network)
     run = flags.resume or _begin(flags, "synthesize", name)
     print(f"the run is {run}", flush=True)
-    facts = _facts(flags, name)
+    facts = _facts(flags, run, name)
     synthesize(run, flags.run, settings, flags.last_round, flags.save_interval, facts)
 
 
@@ -74,6 +74,6 @@ def _begin(flags: argparse.Namespace, kind: str, texture: str) -> Path:
     return run
 
 
-def _facts(flags: argparse.Namespace, texture: str) -> dict[str, object]:
+def _facts(flags: argparse.Namespace, run: Path, texture: str) -> dict[str, object]:
     facts = {"script": flags.script, "texture": texture, "flags": own_flags(flags)}
-    return facts if flags.resume else {**facts, "command": command_line()}
+    return facts | noted_command(run, flags.resume is not None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.flags import Parser, non_negative_float, non_negative_int, positive_int, resolve
-from common.runs import read_settings
+from common.runs import read_flags, read_settings
 from reproductions.iccv_introspective.classes import RESAMPLE
 from reproductions.iccv_introspective.menu import choose_run
 from reproductions.iccv_introspective.run_folder import find_run, runs_of
@@ -107,10 +107,7 @@ def _parse(
         parser.error("the following arguments are required: texture")
 
     def saved(_: str) -> dict:
-        settings = read_settings(resumed)
-        if settings.get("script") != parser.prog or not isinstance(settings.get("flags"), dict):
-            raise UserError(f"{resumed} is no run of {parser.prog}")
-        return settings["flags"]
+        return read_flags(resumed, parser.prog)
 
     resumed = None
     if given.resume is not None and getattr(given, "run", None) is not None:

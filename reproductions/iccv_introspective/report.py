@@ -57,8 +57,10 @@ class Report:
 
     def __init__(self, folder: Path, first: int, rounds: int | None):
         self._folder, self._first, self._rounds = folder, first, rounds
-        rows = [row for row in read_losses(folder) if row.round < first]
-        self._spent = rows[-1].seconds if rows else 0.0
+        told = read_losses(folder)
+        rows = [row for row in told if row.round < first]
+        # What the dropped rows tell of was done, and is not done again but replayed.
+        self._spent = told[-1].seconds if told else 0.0
         self._begin = self._drawn = time.perf_counter()
         with written_whole(folder / LOSSES) as temporary, open(temporary, "w", newline="") as file:
             csv.writer(file).writerows([Row._fields, *rows])

@@ -107,15 +107,18 @@ class RoundFile:
         Raises:
             UserError: the file cannot be written.
         """
+        root = self._root.name
+        # HDF5 cannot copy out of a file of hundreds of epochs while it is being written.
+        self.close()
         with (
             written_whole(self.path) as temporary,
             writing(self.path),
+            h5py.File(self.path) as written,
             h5py.File(temporary, "w", libver="latest") as final,
         ):
-            self._root.visititems(lambda _, item: _copy(item, final))
+            written[root].visititems(lambda _, item: _copy(item, final))
             for group, values in attributes.items():
-                final.require_group(f"{self._root.name}/{group}").attrs.update(values)
-        self.close()
+                final.require_group(f"{root}/{group}").attrs.update(values)
 
     def close(self) -> None:
         """Closes the file as it is.

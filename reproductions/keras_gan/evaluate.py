@@ -1,6 +1,6 @@
 """Asks a classifier, trained on the same data, about generated pictures.
 
-`-h` shows the flags. The work is in `evaluation.py`.
+`-h` shows the flags. The work is in `evaluation_run.py`.
 """
 
 import sys
@@ -17,7 +17,7 @@ from reproductions.keras_gan.options import parse_evaluation
 def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and evaluates."""
     import_tensorflow()
-    from reproductions.keras_gan.evaluation import evaluate
+    from reproductions.keras_gan.evaluation_run import evaluate
 
     evaluate(options)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from common.files import make_folder
 from common.images import save_picture
 from common.pictures import picture_paths, read_all
 from reproductions.keras_gan.options import sides
@@ -36,10 +37,7 @@ def r_format(src: str | Path, dst: str | Path, height: int = 128, width: int = 1
     pictures, read = read_all(found, height, width)
     for picture, number in zip(pictures, read, strict=True):
         folder = targets[number].parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+        make_folder(folder)
         save_picture(picture, targets[number])
     return pictures.transpose(0, 3, 1, 2)
 

@@ -8,17 +8,22 @@ from typing import NoReturn
 
 from common.errors import UserError
 from common.flags import (
+    DefaultsInWords,
     Parser,
     as_arguments,
     fraction,
     non_negative_float,
     non_negative_int,
+    path,
     positive_float,
     positive_int,
+    refuse,
     resolve,
     seed,
+    whole_number,
+    width_and_height,
 )
-from common.runs import read_settings
+from common.runs import read_flags
 from reproductions.keras_gan.runs import RESULTS, find_run
 
 _QUICK = {"dataset": "digits", "images": 10_000, "batch_size": 64}
@@ -52,48 +57,15 @@ _DATASET = (
 )
 
 
-def path(text: str) -> str:
-    """A flag's type: a path; `~` is the home folder."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
-    return os.path.expanduser(text)
+#: Types of flags: how many numbers or filters; steps that are compiled one by one.
+layer_width, few = whole_number(1, MOST), whole_number(1, 100)
+at_least_two = whole_number(2)
 
 
 def picture_size(text: str) -> str:
     """A flag's type: a side, or WIDTHxHEIGHT."""
-    try:
-        sides = [positive_int(side) for side in text.lower().split("x")]
-    except argparse.ArgumentTypeError:
-        sides = []
-    if len(sides) not in (1, 2) or min(sides) < 4 or max(sides) > MOST:
-        raise argparse.ArgumentTypeError(
-            f"must be a side or WIDTHxHEIGHT, 4 to {MOST} pixels, got {text!r}"
-        )
-    return f"{sides[0]}x{sides[-1]}"
-
-
-def at_least_two(text: str) -> int:
-    """A flag's type: a whole number, 2 or more."""
-    value = positive_int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"must be 2 or more, got {text}")
-    return value
-
-
-def few(text: str) -> int:
-    """A flag's type: a whole number from 1 to 100; so many steps are compiled one by one."""
-    value = positive_int(text)
-    if value > 100:
-        raise argparse.ArgumentTypeError(f"must be 100 or less, got {text}")
-    return value
-
-
-def layer_width(text: str) -> int:
-    """A flag's type: how many numbers or filters, from 1."""
-    value = positive_int(text)
-    if value > MOST:
-        raise argparse.ArgumentTypeError(f"must be {MOST} or less, got {text}")
-    return value
+    width, height = width_and_height(text, 4, MOST)
+    return f"{width}x{height}"
 
 
 def sides(text: str | None) -> tuple[int, int] | None:
@@ -120,19 +92,8 @@ class Strict(Parser):
         raise UserError(f"{self.context}{message}")
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but for those that are none or that the help tells of in words."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        if action.default is None or "default" in action.help:
-            return action.help
-        return super()._get_help_string(action)
-
-
 def _parser(kind: type[Parser], script: str, about: str) -> Parser:
-    parser = kind(script, about, "_")
-    parser.formatter_class = _Formatter
-    return parser
+    return kind(script, about, "_", DefaultsInWords)
 
 
 def training_parser(kind: type[Parser] = Parser) -> Parser:
@@ -207,6 +168,9 @@ def parse_training(argv: Sequence[str], kind: type[Parser] = Parser) -> argparse
     if flags.dataset is not None and flags.dataset not in ("mnist", "digits"):
         flags.dataset = os.path.abspath(flags.dataset)
     flags.resume = resumed
+    if flags.architecture == "mlp":
+        reason = "--architecture mlp has no convolutions"
+        refuse(parser, argv, ("filters", "discriminator_filters"), reason)
     if flags.architecture == "mlp" and flags.batch_size == 1:
         # The mean over the batch is the picture's own value, and nothing of it is left.
         parser.error("--batch_size 1: batch normalisation needs two pictures at least")
@@ -219,10 +183,7 @@ def run_flags(run: Path) -> dict[str, object]:
     Raises:
         UserError: it is no run of `train.py`.
     """
-    settings = read_settings(run)
-    if settings.get("script") != "train.py" or not isinstance(settings.get("flags"), dict):
-        raise UserError(f"{run} is no run of reproductions/keras_gan/train.py")
-    return settings["flags"]
+    return read_flags(run, "train.py", "reproductions/keras_gan/train.py")
 
 
 def trained_flags(run: Path) -> argparse.Namespace:
@@ -264,7 +225,10 @@ def parse_generation(argv: Sequence[str], kind: type[Parser] = Parser) -> argpar
     add("--steps", type=at_least_two, default=10, help="pictures of a walk")
     add("--output_dir", type=path, help="for the pictures; default: generated, in the run's folder")
     _add_run(parser)
-    return parser.parse_args(argv)
+    flags = parser.parse_args(argv)
+    if not flags.interpolate:
+        refuse(parser, argv, ("steps",), "there are no walks without --interpolate")
+    return flags
 
 
 def parse_preparation(argv: Sequence[str]) -> argparse.Namespace:

@@ -2,36 +2,30 @@
 
 import argparse
 import re
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from common import runs
 from common.errors import UserError
 from common.files import written_whole
 from common.images import contact_sheet, read_picture, save_gif, save_picture
 from common.pictures import titled
-from common.runs import (
-    SETTINGS,
-    command_line,
-    new_folder,
-    read_settings,
-    save_state,
-    versions,
-    write_settings,
-)
 from reproductions.keras_gan.options import own_flags
 
 SAMPLES, PROGRESS, ANIMATION = "samples", "progress.png", "progress.gif"
+DATA = "data.png"
 GENERATOR = "generator.keras"
+
+_REMEDY = "try a smaller --learning_rate in a new run"
 
 #: Stages that the progress picture and the animation show at most.
 _STAGES, _FRAMES = 8, 100
 
 
-class RunFolder:
+class RunFolder(runs.TrainingFolder):
     """A new folder in `--results_dir`, or that of `--resume`.
 
     Args:
@@ -47,43 +41,25 @@ class RunFolder:
     """
 
     def __init__(self, flags: argparse.Namespace, name: str, facts: Mapping[str, object]):
-        self._interval, self._saved = flags.checkpoint_interval, time.monotonic()
-        command = command_line()
-        settings = {"script": "train.py", "flags": own_flags(flags), "versions": versions()}
-        if flags.resume is None:
-            self.path = new_folder(flags.results_dir, f"{name}-{flags.architecture}")
-            settings["command"] = command
+        path, resumed = flags.resume, flags.resume is not None
+        if resumed:
+            check_facts(path, facts)
         else:
-            self.path = flags.resume
-            before = read_settings(self.path)
-            check_facts(self.path, facts)
-            resumed = before.get("resumed", [])
-            if not isinstance(resumed, list):
-                raise UserError(f"{self.path / SETTINGS} is damaged: resumed is {resumed!r}")
-            settings = {**before, **settings, "resumed": [*resumed, command]}
-        write_settings(self.path, {**settings, **facts})
+            path = runs.new_folder(flags.results_dir, f"{name}-{flags.architecture}")
+        super().__init__(path, flags.checkpoint_interval, _REMEDY)
+        runs.record(path, "train.py", own_flags(flags), facts, resumed)
         try:
             (self.path / SAMPLES).mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot write to {self.path}: {error.strerror}") from None
 
-    def due(self) -> bool:
-        """Whether it is time to save the state."""
-        return time.monotonic() - self._saved >= self._interval
-
-    def save(self, state: Mapping[str, np.ndarray]) -> None:
-        """Saves the state.
+    def data(self, sheet: np.ndarray) -> None:
+        """Writes a grid of pictures that are learned from, uint8, (height, width, 3).
 
         Raises:
-            UserError: it has values that are not numbers, or the file cannot be written; the last
-                state stays.
+            UserError: the file cannot be written.
         """
-        if not all(np.isfinite(array).all() for array in state.values()):
-            raise UserError(
-                "the weights are not numbers any more; try a smaller --learning_rate in a new run"
-            )
-        save_state(self.path, **state)
-        self._saved = time.monotonic()
+        save_picture(sheet, self.path / DATA)
 
     def generator(self, model: keras.Model) -> None:
         """Writes `generator.keras`, which Keras alone can read.
@@ -136,13 +112,7 @@ def check_facts(run: Path, facts: Mapping[str, object]) -> None:
     Raises:
         UserError: it says otherwise.
     """
-    before = read_settings(run)
-    for fact, value in facts.items():
-        if before.get(fact) != value:
-            raise UserError(
-                f"{run} was trained on other pictures: its {fact} is {before.get(fact)}, here it "
-                f"is {value}"
-            )
+    runs.check_facts(run, facts, "was trained on other pictures")
 
 
 def _some(stages: Sequence, most: int) -> list:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from common.errors import UserError
-from common.runs import SETTINGS, STATE
+from common import runs
 
 #: Where runs go, in the folder that one is in.
 RESULTS = "results/keras_gan"
@@ -19,16 +18,8 @@ def find_run(results_dir: str, name: str = "latest") -> Path:
     Raises:
         UserError: there is none.
     """
-    if name == "latest":
-        runs = Path(results_dir).glob(f"*/{STATE}")
-        trained = sorted((path.stat().st_mtime_ns, path.parent) for path in runs)
-        if not trained:
-            raise UserError(
-                f"no GAN has been trained in {results_dir}; `python reproductions/keras_gan/"
-                "train.py` trains one, in Python `GAN().train()`"
-            )
-        return trained[-1][1]
-    for folder in (Path(results_dir, name), Path(name)):
-        if (folder / SETTINGS).is_file():
-            return folder
-    raise UserError(f"no run {name} in {results_dir}, and no run folder of that name")
+    missing = (
+        f"no GAN has been trained in {results_dir}; `python reproductions/keras_gan/train.py` "
+        "trains one, in Python `GAN().train()`"
+    )
+    return runs.find_run(results_dir, name, missing, runs.STATE)

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -13,7 +13,7 @@ from common.errors import UserError, warn
 from common.interrupts import interrupts_held
 from common.pictures import grid
 from common.runs import STATE, check_writable, load_state
-from common.state import arrays_of, restore
+from common.state import arrays_of, restore, whole_number
 from datasets.load import Data, is_folder, load_data
 from reproductions.keras_gan.algorithm import Algorithm1
 from reproductions.keras_gan.augmentation import augmentation
@@ -58,6 +58,11 @@ def train(flags: argparse.Namespace) -> Path:
         raise UserError(
             "not enough memory; try a smaller --image_size, --filters or --batch_size"
         ) from None
+
+
+def _some(images: np.ndarray) -> np.ndarray:
+    """Pictures from all over the data, whose classes may stand one after the other."""
+    return images[np.linspace(0, len(images) - 1, _GRID**2).astype(int)]
 
 
 class _Run:
@@ -107,6 +112,7 @@ class _Run:
         first = self._done
         try:
             if first == 0:
+                self._folder.data(grid(_some(self._data.images), _GRID))
                 self._show(0)
                 # A run that is killed at once is a run, too.
                 self._save()
@@ -144,7 +150,7 @@ class _Run:
                     f"a loss is not a number after iteration {end}; try a smaller --learning_rate "
                     "in a new run"
                 )
-            self._report.block(end, count, values)
+            self._report.add(end, values)
             epoch, rest = divmod(end, self._length)
             if rest == 0 and (epoch % self._flags.save_interval == 0 or end == self._total):
                 self._show(epoch)
@@ -167,7 +173,7 @@ class _Run:
         points = latent_points(_GRID**2, self._flags.latent, self._flags.seed)
         sheet = grid(make(model, points), _GRID)
         self._folder.samples(epoch, sheet)
-        self._report.pictures(self._done, sheet)
+        self._report.pictures(self._done, sheet[None])
 
     def _parts(self) -> dict[str, list]:
         parts = self._algorithm.variables
@@ -185,7 +191,7 @@ class _Run:
             return
         try:
             restore(self._parts(), state)
-            self._done = _whole(state, "iteration")
+            self._done = whole_number(state, "iteration")
         except ValueError as error:
             path = self._flags.resume / STATE
             raise UserError(f"{path} is damaged, or of other flags: {error}") from None
@@ -194,11 +200,3 @@ class _Run:
             raise UserError(f"--epochs must be {done} or more: so many are done or begun")
         if self._done == self._total:
             warn("all epochs are done; more --epochs go on")
-
-
-def _whole(state: Mapping[str, np.ndarray], name: str) -> int:
-    """A whole number of a state, 0 or more."""
-    array = state.get(name)
-    if array is None or array.shape or array.dtype.kind not in "iu" or array < 0:
-        raise ValueError(f"it has no {name}")
-    return int(array)

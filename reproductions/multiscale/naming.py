@@ -1,4 +1,4 @@
-"""The original's names of folders and files."""
+"""The names of folders and files: the original's, but for the sources' copies."""
 
 import argparse
 
@@ -50,3 +50,8 @@ def start_file(frame: int) -> str:
 def iteration_file(iteration: int, frame: int) -> str:
     """The picture after an iteration; the first is number 0."""
     return f"I{iteration:04d}_F{frame:04d}.png"
+
+
+def source_file(number: int) -> str:
+    """The copy of a source, scaled as it is looked at; the first is number 0."""
+    return f"source_{number}.png"

@@ -1,6 +1,6 @@
 """Makes textures that differ from each other, from no source.
 
-The flags are the original's; `-h` shows them. The work is in `novelties.py`.
+The flags are the original's; `-h` shows them. The work is in `novelty_run.py`.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main(options) -> None:
     check_output(options)
     fetch_weights(options)
     import_tensorflow()
-    from reproductions.multiscale.novelties import make_novelties
+    from reproductions.multiscale.novelty_run import make_novelties
 
     make_novelties(options)
 

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.errors import UserError
 from common.flags import (
     Parser,
     as_arguments,
@@ -12,10 +11,11 @@ from common.flags import (
     non_negative_int,
     positive_float,
     positive_int,
+    refuse,
     resolve,
     seed,
 )
-from common.runs import read_settings
+from common.runs import read_flags
 from common.vgg19_layers import LAYERS
 
 #: Ends within a minute or two on two CPU cores, without any download. The layers, the octaves and
@@ -245,14 +245,13 @@ def _parse(
     parser: Parser, argv: Sequence[str], presets: Mapping[str, Mapping[str, object]]
 ) -> argparse.Namespace:
     def saved(folder: str) -> dict:
-        settings = read_settings(folder)
-        if settings.get("script") != parser.prog or not isinstance(settings.get("flags"), dict):
-            raise UserError(f"{folder} is no run of {parser.prog}")
-        return settings["flags"]
+        return read_flags(folder, parser.prog)
 
     flags = resolve(parser, argv, presets, saved, MAY_CHANGE)
     if flags.tileable and flags.padding_mode == "same":
         parser.error("--padding-mode same and --tileable exclude each other")
+    if flags.seed != "symmetric" or flags.init is not None:
+        refuse(parser, argv, ("blur",), "only --seed symmetric without --init is blurred")
     flags.script = parser.prog
     flags.levels = max(flags.octaves, 1)
     flags.borders = "wrap" if flags.tileable else flags.padding_mode

@@ -8,7 +8,7 @@ import numpy as np
 
 from common.autodiff import loss_and_gradient
 from common.lbfgs import minimize
-from common.reporting import Report
+from reproductions.multiscale.report import Report
 from reproductions.multiscale.run_folder import RunFolder
 
 
@@ -36,11 +36,11 @@ def optimise_pixels(
     Raises:
         UserError: something cannot be written, or the loss is not a number.
     """
-    run = RunFolder(flags, name, start, facts)
+    run = RunFolder(flags, name, start, facts, sources)
     if run.first and run.first >= flags.max_iter:
         print(f"{run.path} has its {run.first} iterations; go on with a larger --max-iter")
         # It may have been killed just before these.
-        run.save_summary(run.pixels, sources)
+        run.save_summary(run.pixels)
         return run.path
     print(f"run folder: {run.path}")
     report = Report(run.path, flags.max_iter, run.first)
@@ -68,7 +68,7 @@ def optimise_pixels(
     finally:
         report.close()
     if outcome.iterations:
-        run.save_summary(outcome.pixels, sources)
+        run.save_summary(outcome.pixels)
         print(f"{outcome.message}; {outcome.iterations} iterations, loss {outcome.loss:.6g}")
         print(f"result: {run.last_picture()}")
     else:

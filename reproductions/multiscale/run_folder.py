@@ -6,21 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError, warn
+from common.errors import UserError
 from common.files import written_whole
 from common.images import contact_sheet, save_gif, save_picture
-from common.runs import (
-    command_line,
-    load_state,
-    new_folder,
-    read_settings,
-    save_state,
-    versions,
-    write_settings,
-)
+from common.runs import command_line, load_state, new_folder, record, save_state
 from common.vgg19_pixels import deprocess
-from reproductions.multiscale.naming import iteration_file, start_file
+from reproductions.multiscale.naming import iteration_file, source_file, start_file
 from reproductions.multiscale.options import own_flags
+
+#: Sources that are shown, of many.
+_SOURCES = 4
 
 
 class RunFolder:
@@ -32,6 +27,7 @@ class RunFolder:
         start: the images that the run starts from, float64, (frames, height, width, 3), BGR
             minus the mean.
         facts: more entries for `run.json`.
+        sources: uint8 pictures, RGB, to be shown beside the result.
 
     Attributes:
         path: the folder.
@@ -43,16 +39,24 @@ class RunFolder:
         UserError: the folder cannot be made, or the state in it is damaged.
     """
 
-    def __init__(self, flags: argparse.Namespace, name: str, start: np.ndarray, facts: dict):
-        self._flags, self._start = flags, start
+    def __init__(
+        self,
+        flags: argparse.Namespace,
+        name: str,
+        start: np.ndarray,
+        facts: dict,
+        sources: Sequence[np.ndarray],
+    ):
+        self._flags, self._start, self._sources = flags, start, sources[:_SOURCES]
         self.first, self.pixels = 0, start.ravel()
         if flags.resume:
             self.path = Path(flags.resume)
             self._read_state()
-            self._note_resumption(facts)
         else:
             self.path = new_folder(flags.output_dir, name)
-            self._write_start(facts)
+        record(self.path, flags.script, own_flags(flags), facts, bool(flags.resume))
+        if not flags.resume:
+            self._write_start()
         self.saved = self.first
 
     def _read_state(self) -> None:
@@ -64,23 +68,14 @@ class RunFolder:
             raise UserError(f"the state of {self.path} is damaged or of a run with other flags")
         self.first, self.pixels = int(first), pixels
 
-    def _note_resumption(self, facts: dict) -> None:
-        settings = read_settings(self.path)
-        if settings.get("weights") != facts.get("weights"):
-            warn(f"the run began with {settings.get('weights')}")
-        now = {**facts, "flags": own_flags(self._flags), "versions": versions()}
-        write_settings(self.path, {**settings, **now})
-
-    def _write_start(self, facts: dict) -> None:
-        command = command_line()
-        settings = {"script": self._flags.script, "command": command, **facts}
-        flags = own_flags(self._flags)
-        write_settings(self.path, {**settings, "flags": flags, "versions": versions()})
+    def _write_start(self) -> None:
         with written_whole(self.path / "Acommand.txt") as temporary:
             # File names may hold bytes that are no text.
-            temporary.write_text(command, encoding="utf-8", errors="surrogateescape")
+            temporary.write_text(command_line(), encoding="utf-8", errors="surrogateescape")
         for frame, picture in enumerate(self._pictures(self._start)):
             save_picture(picture, self.path / start_file(frame))
+        for number, picture in enumerate(self._sources):
+            save_picture(picture, self.path / source_file(number))
 
     def _pictures(self, pixels: np.ndarray) -> np.ndarray:
         return deprocess(pixels.reshape(self._start.shape))
@@ -106,15 +101,16 @@ class RunFolder:
         self.saved = iteration + 1
         return pictures
 
-    def save_summary(self, pixels: np.ndarray, sources: Sequence[np.ndarray]) -> None:
+    def save_summary(self, pixels: np.ndarray) -> None:
         """Writes the pictures that only the end can make.
 
         Args:
             pixels: the result, flat.
-            sources: uint8 pictures, RGB, to be shown beside it.
         """
         start, result = self._pictures(self._start), self._pictures(pixels)
-        save_picture(contact_sheet([*sources[:4], start[0], *result[:4]]), self.path / "sheet.png")
+        save_picture(
+            contact_sheet([*self._sources, start[0], *result[:4]]), self.path / "sheet.png"
+        )
         if len(result) > 1:
             save_gif(result, self.path / "animation.gif")
         if self._flags.tileable:

@@ -1,6 +1,6 @@
 """Makes a new texture from source pictures.
 
-The flags are the original's; `-h` shows them. The work is in `texture.py`.
+The flags are the original's; `-h` shows them. The work is in `synthesis_run.py`.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main(options) -> None:
     sources = read_inputs(options)
     fetch_weights(options)
     import_tensorflow()
-    from reproductions.multiscale.texture import synthesize
+    from reproductions.multiscale.synthesis_run import synthesize
 
     synthesize(options, sources)
 

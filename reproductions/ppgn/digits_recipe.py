@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
+from common.files import make_folder
 from common.flags import as_arguments
 from common.images import save_picture
 from common.pictures import titled
 from common.runs import check_writable
 from datasets.digits import draw_digits
-from reproductions.ppgn.commands import sample_classes
 from reproductions.ppgn.montage import montage, read_all
 from reproductions.ppgn.networks import KEPT, Loader
 from reproductions.ppgn.options import parse_class
+from reproductions.ppgn.sampling_run import sample_classes
 from reproductions.ppgn.training.classifier_run import CLASSIFIER, train_classifier
 from reproductions.ppgn.training.generator_run import GENERATOR, train_generator
 from reproductions.ppgn.training.options import (
@@ -30,7 +30,7 @@ from reproductions.ppgn.training.options import (
     parse_classifier,
     parse_generator,
 )
-from reproductions.ppgn.training.run import read_figures
+from reproductions.ppgn.training.training_run import read_figures
 
 #: How much pictures are enlarged, and the width of the sheet, in pixels.
 _TIMES, _WIDTH = 3, 880
@@ -49,7 +49,7 @@ def run(flags: argparse.Namespace) -> Path:
         The contact sheet.
 
     Raises:
-        UserError: see `reproductions.ppgn.commands`.
+        UserError: see `reproductions.ppgn.sampling_run`.
     """
     folder = Path(flags.output_dir)
     check_writable(folder)
@@ -66,10 +66,7 @@ def run(flags: argparse.Namespace) -> Path:
             return sample_classes(parse_class(words), loader)
 
     start = folder / "start.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    make_folder(folder)
     save_picture(_a_digit(_START, flags.seed).repeat(3, axis=2), start)
     common = {"seed": flags.seed, "save_every": 0}
     every = "_".join(map(str, range(10)))

@@ -5,9 +5,9 @@ import difflib
 import keras
 import numpy as np
 
-from common.caffe_params import keras_name
 from common.errors import UserError
 from common.layers import LeakyReLU
+from reproductions.ppgn.caffe.params import keras_name
 
 _ACTIVATIONS = (
     keras.layers.Activation,

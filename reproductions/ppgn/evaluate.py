@@ -1,6 +1,6 @@
 """Measures trained networks by a classifier that had no part in sampling.
 
-`-h` shows the flags. The work is in `evaluation.py`.
+`-h` shows the flags. The work is in `evaluation_run.py`.
 """
 
 import sys
@@ -17,7 +17,7 @@ from reproductions.ppgn.training.options import parse_evaluation
 def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and measures."""
     import_tensorflow()
-    from reproductions.ppgn.evaluation import evaluate
+    from reproductions.ppgn.evaluation_run import evaluate
 
     evaluate(options)
 

@@ -2,11 +2,11 @@
 
 import keras
 
-from common.caffe_arithmetic import Reshape
 from common.caffe_convolution import Deconvolution
 from common.caffe_dense import InnerProduct
 from common.caffe_weights import WeightSource
 from common.layers import LeakyReLU
+from reproductions.ppgn.caffe.arithmetic import Reshape
 
 #: Length of its codes.
 CODE = 4096

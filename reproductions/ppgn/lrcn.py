@@ -2,10 +2,11 @@
 
 import keras
 
-from common.caffe_arithmetic import Log
-from common.caffe_dense import Embed, InnerProduct
-from common.caffe_recurrent import LSTM
+from common.caffe_dense import InnerProduct
+from common.caffe_log import Log
 from common.caffe_weights import WeightSource
+from reproductions.ppgn.caffe.embed import Embed
+from reproductions.ppgn.caffe.recurrent import LSTM
 
 #: Words, and 0 for the sentence's begin and end.
 WORDS = 8801

@@ -11,11 +11,11 @@ import keras
 
 from common import weights as pretrained
 from common.caffe import read_prototxt
-from common.caffe_import import import_network
 from common.caffe_weights import WeightSource, random_weights, weights_from
 from common.caffenet import RANDOM_GAINS as CAFFENET_GAINS
 from common.caffenet import caffenet, caffenet_fcn
 from common.errors import UserError
+from reproductions.ppgn.caffe.importer import import_network
 from reproductions.ppgn.ends import with_activation_layers
 from reproductions.ppgn.generator import RANDOM_GAINS as GENERATOR_GAINS
 from reproductions.ppgn.generator import generator

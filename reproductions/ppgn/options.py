@@ -4,17 +4,17 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from common.errors import UserError
 from common.flags import (
     Parser,
     finite_float,
     non_negative_float,
     non_negative_int,
     positive_int,
+    refuse,
     resolve,
     seed,
 )
-from common.runs import read_settings
+from common.runs import read_flags
 from common.weights import manifest
 
 #: A few steps with nothing downloaded.
@@ -367,10 +367,8 @@ def _parse(parser: Parser, argv: Sequence[str], original: Sequence[str]) -> argp
     argv = expand_prefixes(argv, original, list(vars(parser.parse_args([]))))
 
     def saved(folder: str) -> dict:
-        settings = read_settings(folder)
-        if settings.get("script") != parser.prog or not isinstance(settings.get("flags"), dict):
-            raise UserError(f"{folder} is no run of {parser.prog}")
-        return {**settings["flags"], "output_dir": os.path.dirname(os.path.abspath(folder))}
+        output_dir = os.path.dirname(os.path.abspath(folder))
+        return {**read_flags(folder, parser.prog), "output_dir": output_dir}
 
     flags = resolve(parser, argv, PRESETS, saved, MAY_CHANGE, _OF_CALL)
     flags.script = parser.prog
@@ -378,6 +376,8 @@ def _parse(parser: Parser, argv: Sequence[str], original: Sequence[str]) -> argp
         flags.lr_end = flags.lr
     if flags.seed + flags.batch > 2**32:
         parser.error(f"argument --batch: the last seed must be below {2**32}")
+    if not flags.save_every:
+        refuse(parser, argv, ("gif",), "there are no samples with --save_every 0")
     names = [sweep(text)[0] for text in flags.sweep or ()]
     if len(names) > 2 or len(set(names)) < len(names):
         parser.error("argument --sweep: one or two different names, please")

@@ -17,6 +17,9 @@ from reproductions.ppgn.pixels import letters_that_fit, save_jpeg, with_label
 from reproductions.ppgn.plan import captions, columns
 from reproductions.ppgn.run_folder import RunFolder
 
+#: The side that pictures of a contact sheet have about, at least.
+_SMALL = 112
+
 
 class Result(NamedTuple):
     """What a chain left behind.
@@ -76,13 +79,19 @@ def finish(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]
     ]
 
 
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    """Small pictures by a whole factor, or the words under them would be wider than they are."""
+    times = max(1, _SMALL // picture.shape[1])
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def _sheet(flags: argparse.Namespace, folder: RunFolder, chains: Sequence[Chain]) -> np.ndarray:
     """The last images of all chains, each with what tells it from the others."""
     pictures, labels = [], []
     texts = captions(flags, [chain.schedule for chain in chains])
     for chain, text in zip(chains, texts, strict=True):
         image, probability = folder.last[chain.name]
-        pictures.append(folder.pixels(image[0]))
+        pictures.append(_enlarged(folder.pixels(image[0])))
         labels.append(f"{text}: p {probability:.2g}")
     width = pictures[0].shape[1]
     letters = min(letters_that_fit(label, width) for label in labels)

@@ -223,6 +223,9 @@ def command(number: int, argument: str, more: Sequence[str] = ()) -> list[str]:
         name: value.replace("{}", argument) if isinstance(value, str) else value
         for name, value in recipe.flags.items()
     }
+    if "net_definition" in _given(more) and not recipe.of_captions:
+        # Another network has other weights than the recipe's.
+        flags.pop("net_weights", None)
     words = as_arguments(flags, "_")
     if recipe.batch > 1:
         words.append(f"--batch={recipe.batch}")
@@ -270,7 +273,7 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
         more: further words for the script, which win.
 
     Raises:
-        UserError: see `reproductions.ppgn.commands`.
+        UserError: see `reproductions.ppgn.sampling_run`.
     """
     recipe = RECIPES[number]
     more = spelled_out(more, recipe.of_captions)
@@ -278,13 +281,15 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
     flags = _parse(recipe, words, more)
     print(shlex.join([flags.script, *(more if flags.resume else words)]), flush=True)
     import_tensorflow()
-    from reproductions.ppgn import commands
+    from reproductions.ppgn import sampling_run
     from reproductions.ppgn.recipe_pictures import make_pictures
 
     # A sentence may have been given with blanks.
     own = {"number": number, "argument": "_".join(argument.split()), "texts": _given(words)}
     flags.recipe = _own_recipe(flags.resume, own) if flags.resume else own
-    results = (commands.sample_captions if recipe.of_captions else commands.sample_classes)(flags)
+    results = (sampling_run.sample_captions if recipe.of_captions else sampling_run.sample_classes)(
+        flags
+    )
     kept = {path for result in results for path in result.samples}
     if kept:
         _remove_others(Path(flags.output_dir, "samples"), kept)

@@ -9,16 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError, warn
-from common.runs import (
-    SETTINGS,
-    STATE,
-    command_line,
-    load_state,
-    read_settings,
-    save_state,
-    versions,
-    write_settings,
-)
+from common.files import make_folder
+from common.runs import SETTINGS, STATE, load_state, read_settings, record, save_state
 from reproductions.ppgn.chain import Chain
 from reproductions.ppgn.naming import sample_file, samples_folder
 from reproductions.ppgn.options import MAY_CHANGE, own_flags
@@ -57,20 +49,21 @@ class RunFolder:
             self._restore()
         else:
             self._forget()
-        self._write_settings(facts)
+        recipe = getattr(flags, "recipe", None)
+        if recipe is not None and not flags.resume:
+            facts = {**facts, "recipe": recipe}
+        record(self.path, flags.script, own_flags(flags), facts, bool(flags.resume))
         write_steps(self.path, self._rows)
         self._events = tf.summary.create_file_writer(str(self.path))
-        self._saved = time.monotonic()
+        self._spent = float(self._rows[-1][-1] or 0) if self._rows else 0.0
+        self._saved = self._begun = time.monotonic()
 
     def _make_folders(self) -> None:
         folders = [self.path]
         if self._flags.save_every:
             folders += [self.samples(chain) for chain in self._chains]
         for folder in folders:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+            make_folder(folder)
 
     def _forget(self) -> None:
         """Removes what an earlier run of this name left behind."""
@@ -91,20 +84,6 @@ class RunFolder:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise UserError(f"cannot remove {path}: {error.strerror}") from None
-
-    def _write_settings(self, facts: dict) -> None:
-        own = {"flags": own_flags(self._flags), "versions": versions()}
-        command = command_line()
-        if self._flags.resume:
-            before = read_settings(self.path)
-            own = {**before, **own, "resumed": [*before.get("resumed", []), command]}
-            if before.get("weights") != facts["weights"]:
-                warn(f"the run began with {'; '.join(before.get('weights', []))}")
-        else:
-            own = {"script": self._flags.script, **own, "command": command}
-            recipe = getattr(self._flags, "recipe", None)
-            own = own if recipe is None else {**own, "recipe": recipe}
-        write_settings(self.path, {**own, **facts})
 
     def samples(self, chain: Chain) -> Path:
         """The folder of a chain's samples."""
@@ -189,7 +168,8 @@ class RunFolder:
         probability = terms.probability[0]
         self.last[chain.name] = terms.images, probability
         row = (chain.i, condition, probability, terms.best[0], terms.best_probability[0], norm)
-        self._rows.append([chain.name, *map(str, row)])
+        seconds = self._spent + time.monotonic() - self._begun
+        self._rows.append([chain.name, *map(str, row), f"{seconds:.3f}"])
         with self._events.as_default(step=chain.i):
             tf.summary.scalar(f"probability/{chain.name}", probability)
             tf.summary.scalar(f"norm of d_condition/{chain.name}", norm)

@@ -1,6 +1,6 @@
 """Samples images conditioned on classes or hidden units.
 
-The flags are the original's; `-h` shows them. The work is in `commands.py`.
+The flags are the original's; `-h` shows them. The work is in `sampling_run.py`.
 """
 
 import sys
@@ -17,7 +17,7 @@ from reproductions.ppgn.options import parse_class
 def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and works."""
     import_tensorflow()
-    from reproductions.ppgn.commands import sample_classes
+    from reproductions.ppgn.sampling_run import sample_classes
 
     sample_classes(options)
 

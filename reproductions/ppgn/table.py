@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.curves import saved_figure
 from common.files import written_whole
 
 STEPS, CURVE = "steps.csv", "probability.png"
@@ -17,6 +18,7 @@ _COLUMNS = (
     "best_unit",
     "best_probability",
     "norm_d_condition",
+    "seconds",
 )
 
 
@@ -26,7 +28,7 @@ def write_steps(folder: Path, rows: Sequence[Sequence[str]]) -> None:
     Args:
         folder: of the run.
         rows: chain, step, condition, its probability, the best unit and its probability, the norm
-            of d_condition.
+            of d_condition, seconds of work on the run so far.
 
     Raises:
         UserError: it cannot be written.
@@ -39,7 +41,10 @@ def write_steps(folder: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def read_steps(folder: Path) -> list[list[str]]:
-    """The rows of `steps.csv`, without the head; none if there is no such file."""
+    """The rows of `steps.csv`, without the head; none if there is no such file.
+
+    Rows of a table without seconds, as they once were, get empty ones.
+    """
     path = Path(folder, STEPS)
     if not path.is_file():
         return []
@@ -48,12 +53,13 @@ def read_steps(folder: Path) -> list[list[str]]:
             rows = list(csv.reader(file))[1:]
         except csv.Error:  # a damaged table has nothing to tell
             rows = []
+    rows = [[*row, ""] if len(row) == len(_COLUMNS) - 1 else row for row in rows]
     return [row for row in rows if len(row) == len(_COLUMNS) and _is_sound(row)]
 
 
 def _is_sound(row: list[str]) -> bool:
     try:
-        return row[1].isdecimal() and np.isfinite(float(row[3]))
+        return row[1].isdecimal() and np.isfinite([float(row[3]), float(row[-1] or 0)]).all()
     except ValueError:
         return False
 
@@ -68,18 +74,14 @@ def draw_probabilities(
         rows: of `steps.csv`.
         labels: chain -> what tells it from the others.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, label in labels.items():
-        own = [row for row in rows if row[0] == name]
-        steps, values = [int(row[1]) for row in own], [float(row[3]) for row in own]
-        axes.plot(steps, values, label=label)
-    axes.set(xlabel="step", ylabel="probability of the condition")
-    axes.set_ylim(0, min(1, axes.get_ylim()[1]))
-    axes.grid(alpha=0.3)
-    if len(labels) <= 12:
-        axes.legend(fontsize="small")
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
+    with saved_figure(path, 7, 4) as figure:
+        axes = figure.subplots()
+        for name, label in labels.items():
+            own = [row for row in rows if row[0] == name]
+            steps, values = [int(row[1]) for row in own], [float(row[3]) for row in own]
+            axes.plot(steps, values, label=label)
+        axes.set(xlabel="step", ylabel="probability of the condition")
+        axes.set_ylim(0, min(1, axes.get_ylim()[1]))
+        axes.grid(alpha=0.3)
+        if len(labels) <= 12:
+            axes.legend(fontsize="small")

@@ -17,7 +17,7 @@ from reproductions.texture_nets.using_options import parse_conversion
 def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and works."""
     import_tensorflow()
-    from reproductions.texture_nets.using import convert
+    from reproductions.texture_nets.using_run import convert
 
     convert(options)
 

@@ -1,6 +1,6 @@
 """Stores pictures and their relu4_2 features in an HDF5 file.
 
-The flags are the original's and a few more; `-h` shows them. The work is in `extraction.py`.
+The flags are the original's and a few more; `-h` shows them. The work is in `extraction_run.py`.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and works."""
     import_tensorflow()
     from reproductions.texture_nets.device import choose_device
-    from reproductions.texture_nets.extraction import extract
+    from reproductions.texture_nets.extraction_run import extract
 
     print(choose_device(options.gpu))
     extract(options)

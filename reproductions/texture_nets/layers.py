@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from common.layers import pad_images
-from common.normalization import batch_normalization
+from reproductions.texture_nets.normalization import batch_normalization
 
 
 class Convolution(keras.layers.Layer):

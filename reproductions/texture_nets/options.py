@@ -1,12 +1,10 @@
 """What the scripts' flags have in common: the original's way of writing them."""
 
 import argparse
-import os
 from collections.abc import Sequence
 
-from common.errors import UserError
-from common.flags import Parser, resolve
-from common.runs import read_settings
+from common.flags import Parser, path, resolve
+from common.runs import read_flags
 
 #: The file of the original's descriptor network.
 MODEL_FILE = "data/pretrained/VGG_ILSVRC_19_layers.caffemodel"
@@ -23,11 +21,6 @@ def boolean(text: str) -> bool:
     if text.lower() in ("false", "0", "no", "off"):
         return False
     raise argparse.ArgumentTypeError(f"must be true or false, got {text!r}")
-
-
-def path(text: str) -> str:
-    """A flag's type: a path, with `~` replaced."""
-    return os.path.expanduser(text)
 
 
 class Flags:
@@ -96,11 +89,7 @@ def parse(
     """
 
     def saved(folder: str) -> dict:
-        settings = read_settings(folder)
-        found = settings.get("flags")
-        if settings.get("script") != parser.prog or not isinstance(found, dict):
-            raise UserError(f"{folder} is no run of {parser.prog}")
-        return _words(found)
+        return _words(read_flags(folder, parser.prog))
 
     presets = {name: _words(values) for name, values in presets.items()}
     flags = resolve(parser, argv, presets, saved, may_change, OF_CALL)

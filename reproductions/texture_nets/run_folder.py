@@ -1,26 +1,17 @@
 """The folder of a training run: pictures and models by the original's names, state, settings."""
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError, warn
 from common.images import save_picture
-from common.runs import (
-    SETTINGS,
-    STATE,
-    command_line,
-    read_settings,
-    save_state,
-    versions,
-    write_settings,
-)
+from common.reporting import LOSSES
+from common.runs import SETTINGS, STATE, TrainingFolder, record
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.model_file import save_generator
 from reproductions.texture_nets.options import own_flags
-from reproductions.texture_nets.report import LOSSES
 
 _REMEDY = "try a smaller -learning_rate in a new run"
 
@@ -28,7 +19,7 @@ _REMEDY = "try a smaller -learning_rate in a new run"
 TARGET = "target.png"
 
 
-class RunFolder:
+class RunFolder(TrainingFolder):
     """The folder that `-tmp_path` or `--resume` names.
 
     Args:
@@ -44,12 +35,12 @@ class RunFolder:
     """
 
     def __init__(self, flags: argparse.Namespace, picture: np.ndarray, facts: dict):
-        self.path = Path(flags.tmp_path)
-        self._interval, self._saved = flags.save_interval, time.monotonic()
+        super().__init__(Path(flags.tmp_path), flags.save_interval, _REMEDY)
         if flags.resume is None:
             self._begin()
             save_picture((picture * 255).round().astype(np.uint8), self.path / TARGET)
-        self._write_settings(flags, facts)
+        resumed = flags.resume is not None
+        record(self.path, flags.script, own_flags(flags), facts, resumed)
 
     def _begin(self) -> None:
         try:
@@ -63,34 +54,6 @@ class RunFolder:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise UserError(f"cannot write to the folder {self.path}: {error.strerror}") from None
-
-    def _write_settings(self, flags: argparse.Namespace, facts: dict) -> None:
-        command = command_line()
-        settings = {"script": flags.script, "flags": own_flags(flags), "versions": versions()}
-        if flags.resume is None:
-            settings["command"] = command
-        else:
-            before = read_settings(self.path)
-            settings = {**before, **settings, "resumed": [*before.get("resumed", []), command]}
-            if before.get("weights") != facts["weights"]:
-                warn(f"the run began with {before.get('weights')}")
-        write_settings(self.path, {**settings, **facts})
-
-    def due(self) -> bool:
-        """Whether it is time to save the state."""
-        return time.monotonic() - self._saved >= self._interval
-
-    def save(self, state: dict[str, np.ndarray]) -> None:
-        """Saves the state.
-
-        Raises:
-            UserError: it has values that are not numbers, or the file cannot be written; the last
-                state stays.
-        """
-        if not all(np.isfinite(array).all() for array in state.values()):
-            raise UserError(f"the weights are not numbers any more; {_REMEDY}")
-        save_state(self.path, **state)
-        self._saved = time.monotonic()
 
     def pictures(self, iteration: int, images: np.ndarray) -> None:
         """Writes a batch, uint8, (images, height, width, 3), RGB.

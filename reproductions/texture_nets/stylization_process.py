@@ -1,6 +1,6 @@
 """Paints a picture, or a folder of them, in a generator's style.
 
-The flags are the original's and a few more; `-h` shows them. The work is in `using.py`.
+The flags are the original's and a few more; `-h` shows them. The work is in `using_run.py`.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and works."""
     import_tensorflow()
     from reproductions.texture_nets.device import choose_device
-    from reproductions.texture_nets.using import process
+    from reproductions.texture_nets.using_run import process
 
     print(choose_device(options.gpu))
     process(options)

@@ -1,6 +1,6 @@
 """Makes samples with a generator of a texture: `1.png`, `2.png`, ...
 
-The flags are the original's and a few more; `-h` shows them. The work is in `using.py`.
+The flags are the original's and a few more; `-h` shows them. The work is in `using_run.py`.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main(options) -> None:
     """Imports TensorFlow, now that the flags are known to be right, and works."""
     import_tensorflow()
     from reproductions.texture_nets.device import choose_device
-    from reproductions.texture_nets.using import sample
+    from reproductions.texture_nets.using_run import sample
 
     print(choose_device(options.gpu))
     sample(options)

@@ -10,6 +10,7 @@ from common.flags import (
     fraction,
     non_negative_float,
     non_negative_int,
+    path,
     positive_float,
     positive_int,
     seed,
@@ -23,7 +24,6 @@ from reproductions.texture_nets.options import (
     add_device,
     add_weights,
     parse,
-    path,
 )
 from reproductions.texture_nets.settings import TrainingSettings
 

@@ -2,27 +2,23 @@
 
 import argparse
 from collections.abc import Sequence
+from os.path import expanduser
 from pathlib import Path
 
-from common.flags import Parser, non_negative_int, positive_int, seed
+from common.flags import (
+    Parser,
+    non_negative_int,
+    path,
+    positive_int,
+    seed,
+    width_and_height,
+)
 from reproductions.texture_nets.options import (
     Flags,
     add_descriptor,
     add_device,
     add_weights,
-    path,
 )
-
-
-def size(text: str) -> tuple[int, int]:
-    """A flag's type: a side, or WIDTHxHEIGHT; gives width and height."""
-    try:
-        sides = [positive_int(side) for side in text.lower().split("x")]
-    except argparse.ArgumentTypeError:
-        sides = []
-    if len(sides) not in (1, 2):
-        raise argparse.ArgumentTypeError(f"must be a side or WIDTHxHEIGHT, got {text!r}")
-    return sides[0], sides[-1]
 
 
 def _add_model(flags: Flags) -> None:
@@ -52,7 +48,8 @@ def parse_sample(argv: Sequence[str]) -> argparse.Namespace:
     flags = Flags(parser)
     _add_model(flags)
     about = "a side or WIDTHxHEIGHT; several make samples of each size"
-    flags.add("sample_size", type=size, nargs="+", default=[(256, 256)], metavar="N", help=about)
+    kind = {"type": width_and_height, "nargs": "+", "default": [(256, 256)], "metavar": "N"}
+    flags.add("sample_size", **kind, help=about)
     flags.add("save_path", type=path, default=".", help="folder for 1.png, 2.png, ...")
     add_device(flags)
     own = _add_own(parser)
@@ -115,7 +112,8 @@ def parse_conversion(argv: Sequence[str]) -> argparse.Namespace:
     about = "Turn a Torch7 model into a Keras model."
     parser = Parser("convert", about, "_")
     parser.add_argument("model", type=path, help="a .t7 file")
-    parser.add_argument("-o", "--output", type=path, help="default: the same name, .keras")
+    # An empty one, too, is told that it must end in .keras.
+    parser.add_argument("-o", "--output", type=expanduser, help="default: the same name, .keras")
     values = parser.parse_args(argv)
     if not Path(values.model).name:
         parser.error(f"{values.model} is no file")

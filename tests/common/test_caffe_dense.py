@@ -1,12 +1,11 @@
-"""Caffe's InnerProduct and Embed: values and gradients against NumPy."""
+"""Caffe's InnerProduct: values and gradients against NumPy."""
 
 import numpy as np
 import pytest
 
-from common.caffe_dense import Embed, InnerProduct
+from common.caffe_dense import InnerProduct
 from common.errors import UserError
 from tests.caffe_layers import (
-    assert_forward,
     assert_like,
     error,
     one_layer,
@@ -85,27 +84,3 @@ def test_examples_do_not_mix():
 def test_refusals(text, reason):
     with pytest.raises(UserError, match=rf"the layer it \(InnerProduct\) .*{reason}"):
         one_layer("InnerProduct", f"inner_product_param {{ {text} }}", [(1, 4, 6, 6)])
-
-
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("shape", [(5,), (3, 2), (3, 2, 2), (2, 3, 1, 2)])
-def test_embed(shape, bias):
-    random = np.random.default_rng(2)
-    matrix, offset = singles(random, 7, 4), singles(random, 4)
-    params = f"num_output: 4 input_dim: 7 bias_term: {str(bias).lower()}"
-    blobs = [matrix, offset] if bias else [matrix]
-    model = one_layer("Embed", f"embed_param {{ {params} }}", [shape], *blobs)
-    numbers = np.float64(random.integers(0, 7, shape))
-    got, gradients = value_and_gradients(model, [numbers])
-    assert_forward(got, matrix[np.int64(numbers)] + (offset if bias else 0))
-    assert gradients == [None]  # whole numbers have none
-
-
-def test_embed_has_nothing_to_train():
-    assert Embed(np.ones((2, 3))).trainable_weights == []
-
-
-@pytest.mark.parametrize("text", ["num_output: 4", "input_dim: 4", "num_output: 0 input_dim: 2"])
-def test_refused_embed(text):
-    with pytest.raises(UserError, match=r"it \(Embed\) .* must be 1 or more, got 0"):
-        one_layer("Embed", f"embed_param {{ {text} }}", [(3, 2)])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from common.caffe import parse_prototxt
-from common.caffe_import import import_network
 from common.caffe_weights import random_weights, weights_from
 from common.errors import UserError
+from reproductions.ppgn.caffe.importer import import_network
 from tests.common.test_caffe import field, legacy_shape, shape_field
 
 FILES = Path(__file__).parents[1] / "references" / "caffe"

@@ -1,4 +1,6 @@
+import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -123,6 +125,84 @@ def test_help_shows_defaults(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert "--width" in text and "default: 512" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (flags.path, "~/a b", os.path.expanduser("~/a b")),
+        (flags.path, "../a", "../a"),
+        (flags.whole_number(2), "2", 2),
+        (flags.whole_number(8, 1024), "1024", 1024),
+        (flags.width_and_height, "7", (7, 7)),
+        (flags.width_and_height, "7X12", (7, 12)),
+        (lambda text: flags.width_and_height(text, 4, 9), "4x9", (4, 9)),
+    ],
+)
+def test_types(kind, text, value):
+    assert kind(text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (flags.path, "", "must not be empty"),
+        (flags.path, " ", "must not be empty"),
+        (flags.whole_number(2), "1", "must be 2 or more, got 1"),
+        (flags.whole_number(8, 1024), "1025", "must be 1024 or less, got 1025"),
+        (flags.whole_number(8, 1024), "9.5", "must be a whole number, got '9.5'"),
+        (flags.width_and_height, "3x", "must be a side or WIDTHxHEIGHT, got '3x'"),
+        (flags.width_and_height, "1x2x3", "must be a side or WIDTHxHEIGHT"),
+        (flags.width_and_height, "0", "must be a side or WIDTHxHEIGHT"),
+        (
+            lambda text: flags.width_and_height(text, 4, 9),
+            "4x10",
+            "must be a side or WIDTHxHEIGHT, 4 to 9 pixels, got '4x10'",
+        ),
+    ],
+)
+def test_types_refuse(kind, text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=re.escape(message)):
+        kind(text)
+
+
+def test_help_with_defaults_in_words():
+    formatter = flags.DefaultsInWords
+    about = flags.Parser("paint.py", "Paints.", formatter=formatter)
+    about.add_argument("--width", type=int, default=512, help="pixels")
+    about.add_argument("--height", type=int, help="pixels; default: as the width")
+    about.add_argument("--folder", help="where to")
+    text = " ".join(about.format_help().split())
+    assert "--width WIDTH pixels (default: 512)" in text
+    assert "pixels; default: as the width --folder FOLDER where to" in text
+
+
+def test_flags_that_were_given():
+    """Whatever their value; neither defaults nor presets count."""
+    assert flags.given(parser(), []) == set()
+    argv = [
+        "--width",
+        "512",
+        "--layers",
+        "2",
+        "7",
+        "--internal",
+        "--preset=quick",
+        "--wei",
+        "random",
+    ]
+    assert flags.given(parser(), argv) == {"width", "layers", "internal", "preset", "weights"}
+
+
+def test_a_flag_without_effect(capsys):
+    names, reason = ("tol", "max_iter"), "there is nothing to iterate"
+    flags.refuse(parser(), ["--width", "3", "--preset", "quick"], names, reason)
+    with pytest.raises(SystemExit) as caught:
+        flags.refuse(parser(), ["--max-iter", "500"], names, reason)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        f"paint.py: error: argument --max-iter: {reason} (-h shows all flags)\n"
+    )
 
 
 def run(monkeypatch, parse, main, *argv):

@@ -1,19 +1,27 @@
-import csv
+"""The report of a training run: table, lines, bar, TensorBoard and curves."""
+
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from common.errors import UserError, warn
-from common.reporting import CURVE, LOSSES, Report, draw_curve, read_losses
+from common import reporting as module
+from common.errors import UserError
+from common.reporting import CURVE, LOSSES, Report
+from common.table import read_table
 
-HEADER = "iteration,evaluations,loss,seconds\n"
+COLUMNS = ("image loss", "D(x)")
 
 
-def table(folder):
-    with open(folder / LOSSES, newline="") as file:
-        return list(csv.reader(file))
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on only when it is told to."""
+    made = types.SimpleNamespace(now=50.0)
+    made.perf_counter = lambda: made.now
+    monkeypatch.setattr(module, "time", made)
+    return made
 
 
 def events(folder):
@@ -26,90 +34,81 @@ def events(folder):
     return found
 
 
-def test_a_run(tmp_path, capsys):
-    report = Report(tmp_path, total=3)
-    for i in range(3):
-        report.step(i, 10.0 / (i + 1), 2 * i + 2)
+def rows(folder):
+    return read_table(folder / LOSSES, len(COLUMNS) + 2)
+
+
+def test_a_run(tmp_path, clock):
+    report = Report(tmp_path, COLUMNS, total=60, shown=("D(x)",))
+    for iteration in (20, 40, 60):
+        clock.now += 2
+        report.add(iteration, (1 / iteration, 0.5))
         # A reader sees each row at once.
-        assert len(read_losses(tmp_path)) == i + 1
-    report.pictures(2, np.zeros((2, 4, 5, 3), np.uint8))
+        assert len(rows(tmp_path)) == iteration // 20
+    report.pictures(60, np.zeros((1, 4, 5, 3), np.uint8))
     report.close()
-    header, *rows = table(tmp_path)
-    assert header == ["iteration", "evaluations", "loss", "seconds"]
-    assert [row[:3] for row in rows] == [
-        ["0", "2", "10.0"],
-        ["1", "4", "5.0"],
-        ["2", "6", repr(10 / 3)],
-    ]
-    assert [row[2] for row in read_losses(tmp_path)] == [10.0, 5.0, 10 / 3]
-    seconds = [row[3] for row in read_losses(tmp_path)]
-    assert seconds == sorted(seconds) and seconds[0] >= 0
+    assert (tmp_path / LOSSES).read_text().startswith("iteration,image loss,D(x),seconds\n")
+    assert rows(tmp_path) == report.rows
+    assert report.rows == [(20, 0.05, 0.5, 2.0), (40, 0.025, 0.5, 4.0), (60, 1 / 60, 0.5, 6.0)]
     found = events(tmp_path)
-    assert found["loss"] == [0, 1, 2]
-    assert found.get("frames/image/0", found.get("frames")) == [2]
+    assert found["image_loss"] == found["D_x"] == [20, 40, 60]
+    assert found.get("samples/image/0", found.get("samples")) == [60]
     with Image.open(tmp_path / CURVE) as curve:
-        assert curve.format == "PNG" and curve.size == (600, 400)
-    # No bar where standard error is not a terminal; a line with each picture instead.
-    out, err = capsys.readouterr()
-    assert out.startswith("iteration 3 of 3, loss 3.333, 0 s left") and err == ""
+        assert curve.format == "PNG" and curve.size == (700, 300)
 
 
-def test_a_resumed_run_drops_what_it_makes_again(tmp_path):
-    (tmp_path / LOSSES).write_text(HEADER + "0,2,9.0,1.0\n1,3,8.0,2.0\n2,5,7.0,3.0\n3,6,6.0,4.0\n")
-    report = Report(tmp_path, total=4, first=2)
-    report.step(2, 6.5, 2)
+def test_lines_without_a_bar(tmp_path, clock, capsys):
+    """Not after the first call, which compiles; then every few seconds, and at the end."""
+    report = Report(tmp_path, COLUMNS, total=100, shown=COLUMNS)
+    for seconds, iteration in ((90, 10), (4, 20), (2, 30), (2, 40), (9, 100)):
+        clock.now += seconds
+        report.add(iteration, (0.25, 123.4))
     report.close()
-    rows = read_losses(tmp_path)
-    assert [row[:3] for row in rows] == [(0, 2, 9.0), (1, 3, 8.0), (2, 5, 6.5)]
-    assert rows[2][3] >= 2.0
-
-
-@pytest.mark.parametrize(
-    "torn", ["2,5", "2,5,7.0", "2,", "\0\0\0\0", "2,5,7.0,x", "x" * 200_000, "2,5,7.0,3.0,9", "é\n"]
-)
-def test_a_torn_last_line_is_dropped(tmp_path, torn):
-    whole = HEADER + "0,2,9.0,1.0\n1,3,8.0,2.0\n"
-    (tmp_path / LOSSES).write_text(whole + torn, encoding="latin-1")
-    assert [row[0] for row in read_losses(tmp_path)] == [0, 1]
-    report = Report(tmp_path, total=3, first=2)
-    report.step(2, 7.0, 1)
-    report.close()
-    assert [row[:3] for row in read_losses(tmp_path)] == [(0, 2, 9.0), (1, 3, 8.0), (2, 4, 7.0)]
-    assert len(table(tmp_path)) == 4
-
-
-def test_no_losses_yet(tmp_path):
-    assert read_losses(tmp_path) == []
-    (tmp_path / LOSSES).touch()
-    assert read_losses(str(tmp_path)) == []
-    Report(tmp_path, total=3).close()
-    assert table(tmp_path) == [["iteration", "evaluations", "loss", "seconds"]]
-    assert not (tmp_path / CURVE).exists()
-
-
-def test_a_folder_that_cannot_be_written_to(tmp_path):
-    with pytest.raises(UserError, match="cannot write"):
-        Report(tmp_path / "missing", total=3)
+    losses = "image loss 0.25, D(x) 123"
+    assert capsys.readouterr() == (
+        # 4 seconds for the 10 iterations after the first call.
+        f"iteration 20 of 100, {losses}, 32 s left\niteration 100 of 100, {losses}, 0 s left\n",
+        "",
+    )
 
 
 def test_a_bar_on_a_terminal(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    report = Report(tmp_path, total=8, first=5)
-    report.step(5, 3.25, 1)
-    report.pictures(5, np.zeros((1, 4, 4, 3), np.uint8))
+    report = Report(tmp_path, COLUMNS, total=8, done=5, shown=("D(x)",))
+    for iteration in (6, 8):
+        report.add(iteration, (3.25, 0.125))
     report.close()
     out, err = capsys.readouterr()
-    assert "6/8" in err and "loss 3.25" in err
-    assert out == ""
+    assert "8/8" in err and "D(x) 0.125" in err and out == ""
 
 
-@pytest.mark.parametrize("losses", [(5.0, 2.0, 1.0), (1.0, 0.0), (3.0, -1.0), (2.0,)])
-def test_curves(tmp_path, losses):
-    draw_curve(tmp_path / CURVE, [(i, i, loss, 0.0) for i, loss in enumerate(losses)])
-    pixels = np.asarray(Image.open(tmp_path / CURVE).convert("L"))
-    assert pixels.min() < 100 < pixels.max()
+def test_a_resumed_run_drops_what_it_makes_again(tmp_path, clock):
+    head = "iteration,image loss,D(x),seconds\n"
+    (tmp_path / LOSSES).write_text(f"{head}20,1.0,0.5,3.0\n40,1.0,0.5,6.0\n60,1.0")
+    report = Report(tmp_path, COLUMNS, total=60, done=20)
+    clock.now += 4
+    report.add(40, (2.0, 0.25))
+    report.close()
+    assert rows(tmp_path) == [(20, 1.0, 0.5, 3.0), (40, 2.0, 0.25, 7.0)]
 
 
-def test_warnings_are_one_line(capsys):
-    warn("mind the gap")
-    assert capsys.readouterr() == ("", "warning: mind the gap\n")
+def test_time_that_is_left_of_a_resumed_run(tmp_path, clock, capsys):
+    """It goes by what this part of the run has done."""
+    report = Report(tmp_path, COLUMNS, total=1000, done=900)
+    for seconds, iteration in ((30, 910), (10, 920)):
+        clock.now += seconds
+        report.add(iteration, (1.0, 1.0))
+    report.close()
+    assert capsys.readouterr().out.endswith(" 80 s left\n")
+
+
+def test_nothing_was_done(tmp_path):
+    report = Report(tmp_path, COLUMNS, total=3)
+    report.pictures(0, None)
+    report.close()
+    assert rows(tmp_path) == [] and not (tmp_path / CURVE).exists()
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    with pytest.raises(UserError, match="cannot write"):
+        Report(tmp_path / "missing", COLUMNS, total=3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.runs import load_state, save_state
-from common.state import arrays_of, restore
+from common.state import arrays_of, restore, whole_number
 
 
 @pytest.fixture
@@ -129,3 +129,18 @@ def test_other_types_of_numbers(parts, arrays, kind):
     restore(parts, arrays)
     found = np.asarray(parts["network"][0])
     assert found.dtype == np.float32 and (found == 3).all()
+
+
+@pytest.mark.parametrize("value", [0, 7, np.int64(2**40), np.uint8(3), np.array(5), True])
+def test_whole_numbers(tmp_path, value):
+    save_state(tmp_path, iteration=value)
+    found = whole_number(load_state(tmp_path), "iteration")
+    assert type(found) is int and found == value
+
+
+@pytest.mark.parametrize("value", [-1, 8.0, [8], [[8]], "8", np.nan])
+def test_what_is_no_whole_number(tmp_path, value):
+    save_state(tmp_path, iteration=value)
+    for name in ("iteration", "other"):
+        with pytest.raises(ValueError, match=f"it has no {name}"):
+            whole_number(load_state(tmp_path), name)

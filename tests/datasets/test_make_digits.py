@@ -1,12 +1,10 @@
 """Drawn digits as MNIST's files, and the program that writes them."""
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from common.errors import UserError
 from datasets.digits import draw_digits
-from datasets.make_digits import main, make
+from datasets.make_digits import make
 from datasets.mnist import read_mnist
 
 
@@ -36,11 +34,3 @@ def test_the_same_command_writes_the_same_bytes(tmp_path):
     assert names == ["digits.png", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert main(["--images", "10", "--output_dir", str(tmp_path / "file" / "folder")]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(UserError, match="cannot make the folder"):
-        make(10, 0, tmp_path / "file")

@@ -1,17 +1,15 @@
 """The textures that come with the suite, and the program that makes them."""
 
 import itertools
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from common.errors import UserError
-from datasets.make_textures import TEXTURES, draw, main, make
+from datasets.make_textures import TEXTURES, draw, main, make, parse
 from datasets.texture_recipes import RECIPES
+from tests.scripts import finish, start
 
 SCRIPT = TEXTURES.parent / "make_textures.py"
 
@@ -67,33 +65,31 @@ def test_all_textures_differ():
 
 
 def test_only_the_named_ones_are_made(tmp_path, capsys):
-    assert main(["knit", "--output_dir", str(tmp_path / "new")]) == 0
+    main(parse(["knit", "--output_dir", str(tmp_path / "new")]))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["knit.png"]
     assert "knit.png" in capsys.readouterr().out
 
 
+def test_all_are_made_by_default():
+    assert parse([]).names == []
+    assert parse([]).output_dir == TEXTURES
+
+
 def test_an_unknown_name_is_told_and_nothing_is_made(tmp_path, capsys):
-    assert main(["knit", "velvet", "--output_dir", str(tmp_path / "new")]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        parse(["knit", "velvet", "--output_dir", str(tmp_path / "new")])
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "velvet" in error
     assert all(name in error for name in RECIPES)
+    with pytest.raises(UserError, match="velvet"):
+        make(["knit", "velvet"], tmp_path / "new")
     assert not (tmp_path / "new").exists()
     with pytest.raises(UserError, match="velvet"):
         draw("velvet")
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path, capsys):
-    (tmp_path / "file").touch()
-    assert main(["knit", "--output_dir", str(tmp_path / "file")]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(UserError):
-        make(["knit"], Path(tmp_path / "file"))
-
-
 def test_the_script_runs_from_any_folder(tmp_path):
-    asked = subprocess.run(
-        [sys.executable, SCRIPT, "velvet"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert asked.returncode == 2
-    assert asked.stderr.startswith("make_textures.py: no texture velvet; there are: bark, bricks")
+    asked = finish(start([SCRIPT, "velvet"], tmp_path))
+    assert asked.status == 2
+    assert asked.error.startswith("make_textures.py: error: no texture velvet; there are: bark, ")

@@ -15,7 +15,7 @@ from datasets.load import is_folder
 from reproductions.ppgn.training.classifier import classifier
 from reproductions.ppgn.training.pictures import Pictures, load_pictures
 from reproductions.ppgn.training.pixels import as_input
-from reproductions.ppgn.training.run import check_batch, train
+from reproductions.ppgn.training.training_run import check_batch, train
 
 CLASSIFIER, CLASSES = "classifier.keras", "classes.txt"
 
@@ -42,7 +42,7 @@ def train_classifier(flags: argparse.Namespace) -> Path | None:
 
     Raises:
         UserError: pictures cannot be had or have no classes, or see
-            `reproductions.ppgn.training.run.train`.
+            `reproductions.ppgn.training.training_run.train`.
     """
     devices = Devices(flags.distribute)
     check_batch(flags, devices)
@@ -61,7 +61,7 @@ def train_classifier(flags: argparse.Namespace) -> Path | None:
 
 
 class ClassifierTrainer:
-    """Trains by cross-entropy, with dropout; see `run.Trainer`.
+    """Trains by cross-entropy, with dropout; see `training_run.Trainer`.
 
     Args:
         flags: of the script.
@@ -101,19 +101,19 @@ class ClassifierTrainer:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, ops.sum(right) / batch])
 
     def step(self, number: int, images: np.ndarray, labels: np.ndarray | None) -> Sequence[float]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return [float(value) for value in self._step([images, labels.astype(np.int32)])]
 
     def variables(self) -> Mapping[str, list]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return {"classifier": self._model.variables, "adam": self._optimizer.variables}
 
     def place(self) -> Mapping[str, int]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return {}
 
     def go_on(self, place: Mapping[str, int]) -> None:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
 
     def sheet(self) -> None:
         """There is nothing to see."""

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from common.devices import Devices
 from common.files import written_whole
-from reproductions.ppgn.commands import encoder_format
 from reproductions.ppgn.ends import after_activation
+from reproductions.ppgn.sampling_run import encoder_format
 from reproductions.ppgn.training.discriminator import discriminator
 from reproductions.ppgn.training.generator import upconvolutional
 from reproductions.ppgn.training.joint import Joint, Values, Weights
@@ -20,7 +20,7 @@ from reproductions.ppgn.training.options import LR_GAMMA
 from reproductions.ppgn.training.pauses import Pauses
 from reproductions.ppgn.training.pictures import Pictures, load_pictures
 from reproductions.ppgn.training.pixels import as_input, as_pixels, pairs, window
-from reproductions.ppgn.training.run import check_batch, train
+from reproductions.ppgn.training.training_run import check_batch, train
 
 GENERATOR = "generator.keras"
 
@@ -39,7 +39,7 @@ def train_generator(flags: argparse.Namespace) -> Path | None:
 
     Raises:
         UserError: networks or pictures cannot be had or do not fit each other, or see
-            `reproductions.ppgn.training.run.train`.
+            `reproductions.ppgn.training.training_run.train`.
     """
     devices = Devices(flags.distribute)
     check_batch(flags, devices)
@@ -99,7 +99,7 @@ def _adam(flags: argparse.Namespace, rate: float) -> keras.optimizers.Adam:
 
 
 class GeneratorTrainer:
-    """Trains by the joint recipe, and measures reconstructions; see `run.Trainer`.
+    """Trains by the joint recipe, and measures reconstructions; see `training_run.Trainer`.
 
     Args:
         flags: of the script.
@@ -141,7 +141,7 @@ class GeneratorTrainer:
         return step
 
     def step(self, number: int, images: np.ndarray, labels: np.ndarray | None) -> Values:
-        """Makes a step; see `run.Trainer`."""
+        """Makes a step; see `training_run.Trainer`."""
         if self._seen != images.shape[1]:
             random = np.random.default_rng((self._flags.seed, 11, number))
             most = images.shape[1] - self._seen
@@ -154,15 +154,15 @@ class GeneratorTrainer:
         return values
 
     def variables(self) -> Mapping[str, list]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return self._joint.variables
 
     def place(self) -> Mapping[str, int]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return {"train_d": int(self._pauses.train_d), "train_g": int(self._pauses.train_g)}
 
     def go_on(self, place: Mapping[str, int]) -> None:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         train_d, train_g = bool(place["train_d"]), bool(place["train_g"])
         if not (train_d or train_g):
             raise ValueError("nobody learns")

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 
 from common.errors import UserError, warn
-from reproductions.ppgn.commands import weights_for
 from reproductions.ppgn.ends import after_activation
 from reproductions.ppgn.networks import Loader, check_takes_images
+from reproductions.ppgn.sampling_run import weights_for
 
 #: The encoder's side -> that of the generator's images.
 _LARGER = {227: 256}

@@ -5,18 +5,21 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.errors import UserError
+from common import runs
 from common.flags import (
+    DefaultsInWords,
     Parser,
     fraction,
     non_negative_float,
     non_negative_int,
+    path,
     positive_float,
     positive_int,
+    refuse,
     resolve,
     seed,
+    whole_number,
 )
-from common.runs import SETTINGS, read_settings
 from common.weights import manifest
 from reproductions.ppgn.options import CAFFENET_WEIGHTS, NETWORKS, PIXELS
 
@@ -94,50 +97,14 @@ _DATASET = (
 )
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but for those that are none or that the help tells of in words."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        if action.default is None or "default" in action.help:
-            return action.help
-        return super()._get_help_string(action)
-
-
-def path(text: str) -> str:
-    """A flag's type: a path; `~` is the home folder."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
-    return os.path.expanduser(text)
-
-
-def at_least_two(text: str) -> int:
-    """A flag's type: a whole number, 2 or more."""
-    value = positive_int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"must be 2 or more, got {text}")
-    return value
-
-
-def side(text: str) -> int:
-    """A flag's type: the side of square pictures."""
-    value = positive_int(text)
-    if not 8 <= value <= 1024:
-        raise argparse.ArgumentTypeError(f"must be from 8 to 1024, got {text}")
-    return value
-
-
-def width(text: str) -> int:
-    """A flag's type: how many numbers or filters, from 1."""
-    value = positive_int(text)
-    if value > 8192:
-        raise argparse.ArgumentTypeError(f"must be 8192 or less, got {text}")
-    return value
+#: Types of flags: how many numbers or filters; the side of square pictures.
+width, side = whole_number(1, 8192), whole_number(8, 1024)
+at_least_two = whole_number(2)
 
 
 def _parser(script: str, about: str, dataset: str | None) -> Parser:
     """With the flags that all three scripts have."""
-    parser = Parser(script, about, "_")
-    parser.formatter_class = _Formatter
+    parser = Parser(script, about, "_", DefaultsInWords)
     add = parser.add_argument
     add("--dataset", type=path, default=dataset, help=_DATASET)
     add("--images", type=positive_int, help="at most so many pictures; of digits: draw so many")
@@ -167,6 +134,22 @@ def _add_encoder(parser: Parser) -> None:
     about += "keras.applications calls it"
     add("--encoder_pixels", choices=PIXELS, default="caffe", help=about)
     add("--code_layer", default="fc6", help="E's layer h, after its activation")
+
+
+#: The flags that are of no effect without what they are of.
+_OF_ENCODER = (
+    "encoder_definition",
+    "encoder_weights",
+    "encoder_pixels",
+    "weights",
+    "code_layer",
+)
+_OF_DISCRIMINATOR = (
+    "discriminator_filters",
+    "discriminator_learning_rate",
+    "tell_codes",
+    "weight_decay",
+)
 
 
 def generator_parser() -> Parser:
@@ -256,23 +239,8 @@ def find_run(results_dir: str, name: str, script: str | None = None) -> Path:
     Raises:
         UserError: there is none.
     """
-    if name == "latest":
-        runs = [one.parent for one in Path(results_dir).glob(f"*/{SETTINGS}")]
-        runs = [one for one in runs if script in (None, _script_of(one))]
-        if not runs:
-            raise UserError(f"no run of {script or 'training'} in {results_dir}")
-        return max(runs, key=lambda one: (one / SETTINGS).stat().st_mtime_ns)
-    for folder in (Path(results_dir, name), Path(name)):
-        if (folder / SETTINGS).is_file():
-            return folder
-    raise UserError(f"no run {name} in {results_dir}, and no run folder of that name")
-
-
-def _script_of(run: Path) -> str | None:
-    try:
-        return read_settings(run).get("script")
-    except UserError:
-        return None
+    missing = f"no run of {script or 'training'} in {results_dir}"
+    return runs.find_run(results_dir, name, missing, script=script)
 
 
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:
@@ -295,10 +263,7 @@ def _parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
         resumed = find_run(given.results_dir, given.resume, script)
 
     def saved(_: str) -> dict:
-        settings = read_settings(resumed)
-        if settings.get("script") != script or not isinstance(settings.get("flags"), dict):
-            raise UserError(f"{resumed} is no run of reproductions/ppgn/{script}")
-        return settings["flags"]
+        return runs.read_flags(resumed, script, f"reproductions/ppgn/{script}")
 
     flags = resolve(parser, argv, PRESETS[script], saved, MAY_CHANGE, OF_CALL)
     flags.resume, flags.script = resumed, script
@@ -323,6 +288,8 @@ def parse_generator(argv: Sequence[str]) -> argparse.Namespace:
     weights = ("weight_image", "weight_features", "weight_code", "weight_adversarial")
     if not any(getattr(flags, name) for name in weights):
         parser.error("all weights are 0: there is nothing to learn from")
+    if not flags.weight_adversarial:
+        refuse(parser, argv, _OF_DISCRIMINATOR, "there is no D with --weight_adversarial 0")
     if flags.lr_steps != sorted(set(flags.lr_steps)):
         parser.error(f"argument --lr_steps: must rise, got {flags.lr_steps}")
     return flags
@@ -337,9 +304,11 @@ def parse_prior(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `train_prior.py`; see `parse_generator`."""
     parser = prior_parser()
     flags = _parse(parser, argv)
-    for name in ("color", "image_size"):
-        if flags.of == "h" and getattr(flags, name) is not None:
-            parser.error(f"argument --{name}: with --of h it is the encoder's")
+    if flags.of == "h":
+        refuse(parser, argv, ("color", "image_size"), "with --of h it is the encoder's")
+        refuse(parser, argv, ("filters",), "it is of --of x")
+    else:
+        refuse(parser, argv, _OF_ENCODER, "--of x needs no encoder")
     return flags
 
 
@@ -350,8 +319,7 @@ def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
         argv: the words after the script's name.
     """
     about = "Ask a classifier of its own about what is sampled from networks."
-    parser = Parser("evaluate.py", about, "_")
-    parser.formatter_class = _Formatter
+    parser = Parser("evaluate.py", about, "_", DefaultsInWords)
     add = parser.add_argument
     about = "E, which is the condition network too: digits_encoder, or a Keras model file"
     add("--encoder_definition", type=path, default=DIGITS_ENCODER, help=about)
@@ -380,6 +348,8 @@ def parse_evaluation(argv: Sequence[str]) -> argparse.Namespace:
     about = "for figures and pictures"
     add("--output_dir", type=path, default=f"{RESULTS}/evaluation", help=about)
     flags = parser.parse_args(argv)
+    if not flags.inpainted:
+        refuse(parser, argv, ("patch",), "there are no holes with --inpainted 0")
     if flags.seed > _MOST_SEED:
         # Each chain, and each hole, has a seed of its own.
         parser.error(f"argument --seed: must be {_MOST_SEED} or less")
@@ -394,8 +364,7 @@ def parse_digits(argv: Sequence[str]) -> argparse.Namespace:
     """
     about = "Classes, several classes in one chain, a hidden unit, a start from a picture, and "
     about += "holes: on networks of drawn digits."
-    parser = Parser("recipes.py digits", about, "_")
-    parser.formatter_class = _Formatter
+    parser = Parser("recipes.py digits", about, "_", DefaultsInWords)
     add = parser.add_argument
     add("--output_dir", default="output/digits", help="folder of the results")
     add("--seed", type=seed, default=0, help="of the first chains, and of the digit to start from")

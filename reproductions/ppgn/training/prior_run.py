@@ -13,8 +13,8 @@ from common.devices import Devices
 from common.errors import UserError
 from common.files import written_whole
 from common.noise import normal
-from reproductions.ppgn.commands import encoder_format
 from reproductions.ppgn.ends import after_activation
+from reproductions.ppgn.sampling_run import encoder_format
 from reproductions.ppgn.training.classifier_run import usual_side
 from reproductions.ppgn.training.denoiser import (
     LARGEST,
@@ -26,7 +26,7 @@ from reproductions.ppgn.training.joint import mean_size
 from reproductions.ppgn.training.networks import load_encoder
 from reproductions.ppgn.training.pictures import Pictures, load_pictures
 from reproductions.ppgn.training.pixels import as_input, as_pixels, pairs
-from reproductions.ppgn.training.run import check_batch, train
+from reproductions.ppgn.training.training_run import check_batch, train
 
 PRIOR, GENERATOR, ENCODER = "prior.keras", "generator.keras", "encoder.keras"
 
@@ -48,7 +48,7 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
 
     Raises:
         UserError: networks or pictures cannot be had or do not fit each other, or see
-            `reproductions.ppgn.training.run.train`.
+            `reproductions.ppgn.training.training_run.train`.
     """
     devices = Devices(flags.distribute)
     check_batch(flags, devices)
@@ -89,7 +89,7 @@ def train_prior(flags: argparse.Namespace) -> Path | None:
 
 
 class PriorTrainer:
-    """Trains R to take noise from codes, by squared distance; see `run.Trainer`.
+    """Trains R to take noise from codes, by squared distance; see `training_run.Trainer`.
 
     Args:
         flags: of the script.
@@ -141,19 +141,19 @@ class PriorTrainer:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, [error, of_input])
 
     def step(self, number: int, images: np.ndarray, labels: np.ndarray | None) -> Sequence[float]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return [float(value) for value in self._step([images], tf.constant(number))]
 
     def variables(self) -> Mapping[str, list]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return {"prior": self._prior.variables, "adam": self._optimizer.variables}
 
     def place(self) -> Mapping[str, int]:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
         return {}
 
     def go_on(self, place: Mapping[str, int]) -> None:
-        """See `run.Trainer`."""
+        """See `training_run.Trainer`."""
 
     def sheet(self) -> np.ndarray | None:
         """Pictures with noise, each with what R makes of it below; nothing for codes."""

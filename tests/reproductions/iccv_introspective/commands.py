@@ -3,11 +3,8 @@
 import atexit
 import csv
 import functools
-import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from reproductions.iccv_introspective import options
-from tests.scripts import Ended, run_script, words
+from tests.leftovers import pixels
+from tests.scripts import ROOT, Ended, finish, run_script, start, words
 
-ROOT = Path(options.__file__).parents[2]
 PARSERS = {"learn_texture": options.parse_learning, "synthesize_texture": options.parse_synthesis}
 
 PATCH, IMAGES, BATCH, EPOCHS, STEPS = 16, 5, 3, 7, 12
@@ -45,58 +42,12 @@ def script_path(script: str) -> Path:
     return ROOT / "reproductions" / "iccv_introspective" / f"{script}.py"
 
 
-def start(command: list, folder: Path, **options) -> subprocess.Popen:
-    """Starts Python with these arguments in a folder."""
-    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-    options = {"stdin": subprocess.DEVNULL, **pipes, "text": True, **options}
-    return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, **options)
-
-
-def finish(process: subprocess.Popen, seconds: float = 180) -> Ended:
-    """Waits for it."""
-    try:
-        out, err = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-    return Ended(process.returncode, out, err)
-
-
-def start_dying(script: str, argv: list, folder: Path, calls: int) -> subprocess.Popen:
-    """Starts a script that kills itself, as `kill -9` does, right after so many steps."""
-    code = f"""
-import os, signal, sys
-from common import flags
-from reproductions.iccv_introspective import journal, options, {script}
-whole, made = journal.Journal.note, []
-def note(*arguments):
-    whole(*arguments)
-    made.append(1)
-    if len(made) == {calls}:
-        os.kill(os.getpid(), signal.SIGKILL)
-journal.Journal.note = note
-sys.argv[0] = "{script}.py"
-flags.run(options.{PARSERS[script].__name__}, {script}.main)
-"""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return start(["-c", code, *argv], folder, env=env)
-
-
 def write_texture(path: Path, width: int = WIDTH, height: int = HEIGHT, seed: int = 0) -> Path:
     """Writes a random pattern, smooth over blocks of pixels."""
     random = np.random.RandomState(seed)
     pixels = random.randint(0, 256, (height // 4 + 1, width // 4 + 1, 3)).astype(np.uint8)
     Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC).save(path)
     return path
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        assert image.mode == "RGB"
-        return np.asarray(image)
-
-
-def files_below(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def only_run(folder: Path, kind: str = "learn", texture: str = "a") -> Path:
@@ -160,24 +111,6 @@ def contents(run: Path, rounds: int, learning: bool = True) -> dict[str, object]
     found["paths"] = index["round/paths"][:rounds]
     found["rows"] = [row for row in rows(run) if int(row[0]) < rounds]
     return found
-
-
-def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
-    """Checks that two runs made the same, to the bit."""
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name, strict=name != "rows")
-
-
-def wait_until(process: subprocess.Popen, reached, seconds: float = 120) -> None:
-    """Until something is true of a running script."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        if reached():
-            return
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    raise AssertionError(process.communicate())
 
 
 def has_row(run_of, row: str):

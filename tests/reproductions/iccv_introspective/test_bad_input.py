@@ -9,22 +9,19 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.leftovers import assert_same, files_below
 from tests.reproductions.iccv_introspective.commands import (
     SMALL,
     SYNTHESIS,
-    assert_same,
     call,
     contents,
     copied,
-    files_below,
-    finish,
     only_run,
     script_path,
-    start,
     unbroken,
     write_texture,
 )
-from tests.scripts import words
+from tests.scripts import finish, start, words
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from reproductions.iccv_introspective.options import learning_parser, synthesis_parser
-from tests.reproductions.iccv_introspective.commands import finish, script_path, start
+from tests.reproductions.iccv_introspective.commands import script_path
+from tests.scripts import finish, start
 
 #: Of synthesis, in learning and afterwards.
 BOTH = {

@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from reproductions.iccv_introspective import run_folder
+from tests.leftovers import assert_same, files_below, pixels
 from tests.reproductions.iccv_introspective.commands import (
     BATCH,
     EPOCHS,
@@ -21,13 +22,10 @@ from tests.reproductions.iccv_introspective.commands import (
     SMALL,
     STEPS,
     WIDTH,
-    assert_same,
     call,
     contents,
     datasets,
-    files_below,
     only_run,
-    pixels,
     rows,
     script_path,
     unbroken,

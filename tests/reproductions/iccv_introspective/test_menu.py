@@ -10,7 +10,8 @@ import pytest
 from common.errors import UserError
 from reproductions.iccv_introspective.menu import choose_run
 from reproductions.iccv_introspective.run_folder import runs_of, title
-from tests.reproductions.iccv_introspective.commands import ROOT, finish, script_path, start
+from tests.reproductions.iccv_introspective.commands import script_path
+from tests.scripts import ROOT, finish, start
 
 RUNS = [Path(f"learn_a_texture/{name}") for name in ("07032017_130203", "11302017_000000")]
 

@@ -16,6 +16,7 @@ from reproductions.iccv_introspective import journal, learn_run
 from reproductions.iccv_introspective.journal import Journal
 from reproductions.iccv_introspective.options import parse_learning
 from reproductions.iccv_introspective.run_folder import running
+from tests.leftovers import assert_same, files_below
 from tests.reproductions.iccv_introspective.commands import (
     BATCH,
     EPOCHS,
@@ -23,24 +24,18 @@ from tests.reproductions.iccv_introspective.commands import (
     SMALL,
     STEPS,
     SYNTHESIS,
-    assert_same,
     call,
     contents,
     copied,
-    files_below,
-    finish,
     has_row,
     only_run,
     rows,
     script_path,
-    start,
-    start_dying,
     synthesized,
     unbroken,
-    wait_until,
     write_texture,
 )
-from tests.scripts import words
+from tests.scripts import finish, start, wait_until, words
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 
@@ -55,27 +50,19 @@ def all_contents(run, rounds, learning=True):
     return {**contents(run, rounds, learning), "files": sorted(files)}
 
 
+ARGV = ["a.png", *SMALL, "--rounds", 2, "--save_interval"]
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Folders of runs that are killed or interrupted, and how they ended."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in ("learning", "synthesis", "Ctrl-C")}
+    """Folders of processes that are killed or interrupted from outside, and how they ended."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("learning", "Ctrl-C")}
     for folder in folders.values():
         write_texture(folder / "a.png")
-    folders["stage"] = tmp_path_factory.mktemp("stage")
-    copied(unbroken().run, folders["stage"])
-    argv = ["a.png", *SMALL, "--rounds", 2, "--save_interval"]
     script = script_path("learn_texture")
-    in_synthesis = sum(LEARNING) + SYNTHESES + STEPS + 4
     processes = {
-        "learning": start([script, *argv, 0], folders["learning"]),
-        "Ctrl-C": start([script, *argv, 300], folders["Ctrl-C"]),
-        "synthesis": start_dying("learn_texture", [*argv, 0.1], folders["synthesis"], in_synthesis),
-        "stage": start_dying(
-            "synthesize_texture",
-            ["a.png", *SYNTHESIS, "--save_interval", 0],
-            folders["stage"],
-            (2 + 1) * STEPS + 3,
-        ),
+        "learning": start([script, *ARGV, 0], folders["learning"]),
+        "Ctrl-C": start([script, *ARGV, 300], folders["Ctrl-C"]),
     }
     for name, row, number in (
         ("Ctrl-C", "0,learning,1", signal.SIGINT),
@@ -100,6 +87,30 @@ def resume(monkeypatch, capfd):
     return resume
 
 
+@pytest.fixture
+def killed(tmp_path, monkeypatch, capfd):
+    """Leaves in the test's folder what `kill -9` leaves right after so many steps of a script."""
+
+    def killed(script, argv, calls):
+        note, made = Journal.note, []
+
+        def noted(*arguments):
+            note(*arguments)
+            made.append(1)
+            if len(made) == calls:
+                shutil.copytree("results", "left")
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.chdir(tmp_path)
+            patched.setattr(Journal, "note", noted)
+            assert call(script, argv, patched, capfd).status == 130
+        shutil.rmtree(tmp_path / "results")
+        (tmp_path / "left").rename(tmp_path / "results")
+
+    return killed
+
+
 def test_killed_while_learning(broken, resume):
     """With a state that was saved after each step, and then with more rounds."""
     folder, ended = broken["learning"]
@@ -117,6 +128,8 @@ def test_killed_while_learning(broken, resume):
     assert rows_of_round(run, 0) == before
     saved = json.loads((run / "run.json").read_text())
     assert saved["flags"]["rounds"] == 3 and "--rounds 2" in saved["command"]
+    [command] = saved["resumed"]
+    assert "--resume" in command and command.endswith("--rounds 3")
 
 
 def rows_of_round(run, number):
@@ -125,24 +138,25 @@ def rows_of_round(run, number):
     return [line for line in lines if line.startswith(f"{number},")]
 
 
-def test_killed_while_synthesising(broken, resume):
+def test_killed_while_synthesising(tmp_path, killed, resume):
     """Some steps since the last save are lost, and made again."""
-    folder, ended = broken["synthesis"]
-    run = only_run(folder)
-    assert ended.status == -signal.SIGKILL
+    write_texture(tmp_path / "a.png")
+    killed("learn_texture", [*ARGV, 0.1], sum(LEARNING) + SYNTHESES + STEPS + 4)
+    run = only_run(tmp_path)
     assert rows(run)[-1][:3] == ["1", "synthesis", "0"]
     assert load_state(run)["round"] == 1
-    resume(folder)
+    resume(tmp_path)
     assert_same(contents(run, 2), contents(unbroken().run, 2))
 
 
-def test_a_synthesis_run_killed_in_a_stage(broken, resume):
-    folder, ended = broken["stage"]
-    run = only_run(folder, "synthesize")
-    assert ended.status == -signal.SIGKILL
+def test_a_synthesis_run_killed_in_a_stage(tmp_path, killed, resume):
+    copied(unbroken().run, tmp_path)
+    argv = ["a.png", *SYNTHESIS, "--save_interval", 0]
+    killed("synthesize_texture", argv, (2 + 1) * STEPS + 3)
+    run = only_run(tmp_path, "synthesize")
     state = load_state(run)
     assert (state["round"], state["batch"], len(state["numbers"])) == (1, 1, STEPS + 3)
-    resume(folder, script="synthesize_texture")
+    resume(tmp_path, script="synthesize_texture")
     assert_same(all_contents(run, 3, False), all_contents(synthesized().run, 3, False))
 
 

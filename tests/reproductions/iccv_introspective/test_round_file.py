@@ -333,3 +333,19 @@ def test_files_that_cannot_be_written(tmp_path):
     for make in (made_index, made_round):
         with pytest.raises(UserError, match="cannot write"):
             make(tmp_path / "missing")
+
+
+def test_a_round_of_hundreds_of_epochs(tmp_path):
+    """HDF5 could not copy so many groups out of a file that was still being written."""
+    epochs = 400
+    file = RoundFile(tmp_path / "round_0.h5", 0, epochs, 1, 1, PICTURE, 4)
+    for epoch in range(epochs):
+        group = f"learning/epoch/{epoch}"
+        file.add(f"{group}/stats", step=[epoch], loss=[0.5], accuracy=[1.0])
+        file.add(f"{group}/batch", identifiers=[1, 2], labels=[0, 1], names=["a", "b"])
+        file.add(group, age_counts=[2])
+    file.finish({})
+    with h5py.File(file.path) as made:
+        learned = made["0/learning/epoch"]
+        assert len(learned) == epochs
+        assert learned["399/stats/step"][:] == [399]

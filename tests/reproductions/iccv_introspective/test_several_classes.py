@@ -10,7 +10,8 @@ from reproductions.iccv_introspective.classes import ImageClass
 from reproductions.iccv_introspective.learn_run import learn
 from reproductions.iccv_introspective.settings import LearningSettings, StageSettings
 from reproductions.iccv_introspective.synthesis_run import synthesize
-from tests.reproductions.iccv_introspective.commands import datasets, files_below
+from tests.leftovers import files_below
+from tests.reproductions.iccv_introspective.commands import datasets
 
 SIZE = (20, 24, 3)
 SETTINGS = LearningSettings(

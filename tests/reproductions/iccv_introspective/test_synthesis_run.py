@@ -12,27 +12,22 @@ from PIL import Image
 
 from reproductions.iccv_introspective.draws import Draw, generator, noise
 from reproductions.iccv_introspective.journal import Journal
+from tests.leftovers import assert_same, files_below, pixels
 from tests.reproductions.iccv_introspective.commands import (
     PATCH,
-    ROOT,
     STEPS,
     SYNTHESIS,
-    assert_same,
     call,
     contents,
     copied,
     datasets,
-    files_below,
-    finish,
     only_run,
-    pixels,
     rows,
     script_path,
-    start,
     synthesized,
     unbroken,
 )
-from tests.scripts import words
+from tests.scripts import ROOT, finish, start, words
 
 ROUNDS, COUNT, SIZE = 3, 3, (30, 20, 3)
 EXPANDED = (SIZE[0] + PATCH, SIZE[1] + PATCH, 3)

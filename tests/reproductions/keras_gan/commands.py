@@ -1,14 +1,8 @@
 """Small runs: calling the scripts, in this process or another, and looking at what they leave."""
 
 import atexit
-import csv
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +10,9 @@ import pytest
 from PIL import Image
 
 from reproductions.keras_gan import options
-from tests.scripts import Ended, run_script, words
+from tests.leftovers import losses, state
+from tests.scripts import ROOT, Ended, run_script, words
 
-ROOT = Path(options.__file__).parents[2]
 PARSERS = {
     "train": options.parse_training,
     "generate": options.parse_generation,
@@ -31,6 +25,8 @@ ROWS = words("--dataset digits --images 40 --batch_size 5 --epochs 2")
 #: With the networks that compile the fastest.
 TINY = words("--architecture dcgan --filters 2 --latent 6 --image_size 8")
 SMALL = [*ROWS, *TINY]
+#: The same with perceptrons.
+PERCEPTRONS = [*ROWS, *words("--architecture mlp --latent 6 --image_size 8")]
 
 #: Where runs are, in the folder of a test.
 RESULTS = Path("results", "keras_gan")
@@ -109,39 +105,6 @@ def script_path(script: str) -> Path:
     return ROOT / "reproductions" / "keras_gan" / f"{script}.py"
 
 
-def start(command: list, folder: Path, **options) -> subprocess.Popen:
-    """Starts Python with these arguments in a folder."""
-    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-    options = {"stdin": subprocess.DEVNULL, **pipes, "text": True, **options}
-    return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, **options)
-
-
-def start_code(code: str, folder: Path, *argv, **options) -> subprocess.Popen:
-    """Starts Python code that can import the suite."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return start(["-c", code, *argv], folder, env=env, **options)
-
-
-def finish(process: subprocess.Popen, seconds: float = 180) -> Ended:
-    """Waits for it."""
-    try:
-        out, err = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-    return Ended(process.returncode, out, err)
-
-
-def wait_until(process: subprocess.Popen, reached, seconds: float = 120) -> None:
-    """Until something is true of a running script."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        if reached():
-            return
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    raise AssertionError(process.communicate())
-
-
 def write_picture(path: Path, size: tuple[int, int] = (12, 10), seed: int = 0) -> Path:
     """Writes a random pattern of this width and height."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,12 +118,6 @@ def write_pictures(folder: Path, count: int = 8, name: str = "{}.png") -> Path:
     for number in range(count):
         write_picture(folder / name.format(number), seed=number)
     return folder
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        assert image.mode == "RGB"
-        return np.asarray(image)
 
 
 def samples_in(folder: Path) -> list[Path]:
@@ -179,28 +136,6 @@ def frames(path: Path) -> int:
     return sum(times) // min(times)
 
 
-def snapshot(folder: Path) -> dict[str, object]:
-    """Every file with the time of its last change."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    return {n: path.is_dir() or path.stat().st_mtime_ns for n, path in paths.items()}
-
-
-def rows(run: Path) -> list[dict[str, str]]:
-    """The rows of a run's `losses.csv`."""
-    with (run / "losses.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def losses(run: Path) -> list[tuple[str, ...]]:
-    """The same without the seconds."""
-    return [tuple(row.values())[:-1] for row in rows(run)]
-
-
-def state(run: Path) -> dict[str, np.ndarray]:
-    with np.load(run / "state.npz") as file:
-        return dict(file)
-
-
 def generator(run: Path) -> list[np.ndarray]:
     """The weights in a run's `generator.keras`."""
     import keras
@@ -217,10 +152,3 @@ def results(run: Path) -> dict[str, object]:
             found[path.name] = path.read_bytes()
     found |= {f"state {name}": value for name, value in state(run).items()}
     return found | {f"generator {i}": value for i, value in enumerate(generator(run))}
-
-
-def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
-    """Checks that two runs made the same, to the bit."""
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name)

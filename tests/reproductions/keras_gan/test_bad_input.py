@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,23 +14,18 @@ from common.errors import UserError
 from datasets import load
 from reproductions.keras_gan.algorithm import Values
 from reproductions.keras_gan.training import Training
-from tests.reproductions.keras_gan import commands
+from tests.leftovers import assert_same, snapshot, state
 from tests.reproductions.keras_gan.commands import (
+    PERCEPTRONS,
     RESULTS,
     ROWS,
     SMALL,
-    assert_same,
-    finish,
     only,
     results,
     script_path,
-    snapshot,
-    start,
-    state,
     write_pictures,
 )
-
-folder, script, trained = commands.folder, commands.script, commands.trained
+from tests.scripts import finish, start
 
 
 @pytest.fixture
@@ -51,15 +47,16 @@ def refused(folder, script):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("0", "must be 1 or more, got 0"),
-        ("-1", "must be 1 or more, got -1"),
+        ("0", "must be {least} or more, got 0"),
+        ("-1", "must be {least} or more, got -1"),
         ("x", "must be a whole number, got 'x'"),
         ("1.5", "must be a whole number, got '1.5'"),
         ("nan", "must be a whole number, got 'nan'"),
     ],
 )
 def test_numbers(refused, name, value, message):
-    expected = f"train.py: error: argument --{name}: {message} (-h shows all flags)"
+    told = message.format(least=2 if name == "images" else 1)
+    expected = f"train.py: error: argument --{name}: {told} (-h shows all flags)"
     assert refused("train", f"--{name} {value}", 2) == expected
 
 
@@ -155,7 +152,7 @@ def test_a_file_system_that_is_read_only(refused, monkeypatch):
     def mkdir(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(commands.Path, "mkdir", mkdir)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
     expected = f"error: cannot make a folder in {RESULTS}: Read-only file system"
     assert refused("train", " ".join(SMALL)) == expected
 
@@ -178,9 +175,9 @@ def test_a_loss_that_is_not_a_number(folder, script, monkeypatch):
     assert int(state(only(folder))["iteration"]) == 8
 
 
-@pytest.mark.parametrize("architecture", ["dcgan", "mlp"])
-def test_a_learning_rate_that_is_far_too_large(folder, script, architecture):
-    ended = script("train", f"{' '.join(SMALL)} --learning_rate 3e38 --architecture {architecture}")
+@pytest.mark.parametrize("argv", [SMALL, PERCEPTRONS], ids=["dcgan", "mlp"])
+def test_a_learning_rate_that_is_far_too_large(folder, script, argv):
+    ended = script("train", f"{' '.join(argv)} --learning_rate 3e38")
     assert ended.status == 1
     assert "try a smaller --learning_rate in a new run" in ended.error
     with np.load(only(folder) / "state.npz") as state:

@@ -8,17 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.reproductions.keras_gan import commands
-from tests.reproductions.keras_gan.commands import (
-    RESULTS,
-    TINY,
-    only,
-    pixels,
-    snapshot,
-    write_pictures,
-)
-
-folder, script, trained, run = commands.folder, commands.script, commands.trained, commands.run
+from tests.leftovers import pixels, snapshot
+from tests.reproductions.keras_gan.commands import RESULTS, TINY, only, write_pictures
 
 EVALUATION = "--samples 30 --confidence 0.2"
 

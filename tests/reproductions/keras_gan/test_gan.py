@@ -8,21 +8,9 @@ import pytest
 
 from common.errors import UserError
 from reproductions.keras_gan import GAN
-from tests.reproductions.keras_gan import commands
-from tests.reproductions.keras_gan.commands import (
-    RESULTS,
-    TINY,
-    copied,
-    finish,
-    losses,
-    only,
-    pixels,
-    samples_in,
-    start_code,
-    state,
-)
-
-folder, script, trained, run = commands.folder, commands.script, commands.trained, commands.run
+from tests.leftovers import losses, pixels, state
+from tests.reproductions.keras_gan.commands import RESULTS, TINY, copied, only, samples_in
+from tests.scripts import finish, start_code
 
 #: `SMALL` in Python.
 FLAGS = {

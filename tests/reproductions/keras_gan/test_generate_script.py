@@ -7,17 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.reproductions.keras_gan import commands
-from tests.reproductions.keras_gan.commands import (
-    RESULTS,
-    copied,
-    frames,
-    pixels,
-    samples_in,
-    state,
-)
-
-folder, script, trained, run = commands.folder, commands.script, commands.trained, commands.run
+from tests.leftovers import pixels, state
+from tests.reproductions.keras_gan.commands import RESULTS, copied, frames, samples_in
 
 GROWN = "--epochs 3 --save_interval 3 --grow"
 

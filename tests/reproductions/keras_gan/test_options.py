@@ -5,9 +5,16 @@ import re
 import pytest
 
 from common.errors import UserError
-from reproductions.keras_gan.options import MAY_CHANGE, PRESETS, parse_training, picture_size, sides
-from tests.reproductions.keras_gan.commands import PARSERS, finish, script_path, start
-from tests.scripts import words
+from reproductions.keras_gan.options import (
+    MAY_CHANGE,
+    PRESETS,
+    parse_generation,
+    parse_training,
+    picture_size,
+    sides,
+)
+from tests.reproductions.keras_gan.commands import PARSERS, script_path
+from tests.scripts import finish, start, words
 
 DEFAULTS = {
     "train": {
@@ -154,3 +161,24 @@ print("slow imports:", sorted(slow & set(sys.modules)))
         assert [code for name, code in codes if name == script] == ["0", "0", "2", "2"]
     assert ended.err.count("\n") == 2 * len(PARSERS)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("parse", "argv", "reason"),
+    [
+        (parse_training, "--filters 64", "--architecture mlp has no convolutions"),
+        (parse_training, "--preset quick --discriminator_filters 3", "--architecture mlp has no"),
+        (parse_generation, "--steps 10", "there are no walks without --interpolate"),
+    ],
+)
+def test_a_flag_without_effect(parse, argv, reason, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(words(argv))
+    assert ended.value.code == 2
+    assert f"argument {argv.split()[-2]}: {reason}" in capsys.readouterr().err
+
+
+def test_the_same_flags_where_they_have_one():
+    flags = parse_training(words("--architecture dcgan --filters 3 --discriminator_filters 2"))
+    assert (flags.filters, flags.discriminator_filters) == (3, 2)
+    assert parse_generation(words("--interpolate 1 --steps 3")).steps == 3

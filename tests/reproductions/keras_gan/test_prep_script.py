@@ -5,18 +5,9 @@ import pytest
 from PIL import Image
 
 from reproductions.keras_gan import r_format
-from tests.reproductions.keras_gan import commands
-from tests.reproductions.keras_gan.commands import (
-    finish,
-    pixels,
-    script_path,
-    snapshot,
-    start,
-    write_picture,
-    write_pictures,
-)
-
-folder, script = commands.folder, commands.script
+from tests.leftovers import pixels, snapshot
+from tests.reproductions.keras_gan.commands import script_path, write_picture, write_pictures
+from tests.scripts import finish, start
 
 
 @pytest.fixture

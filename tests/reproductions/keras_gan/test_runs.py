@@ -7,16 +7,8 @@ import pytest
 
 from common.errors import UserError
 from reproductions.keras_gan.runs import find_run
-from tests.reproductions.keras_gan import commands
-from tests.reproductions.keras_gan.commands import (
-    SMALL,
-    assert_same,
-    only,
-    results,
-    rows,
-)
-
-folder, script, trained = commands.folder, commands.script, commands.trained
+from tests.leftovers import assert_same, rows
+from tests.reproductions.keras_gan.commands import SMALL, only, results
 
 #: Everything that is random takes part.
 RANDOM = "--augment on --k 2"

@@ -21,26 +21,18 @@ from tensorboard.util.tensor_util import make_ndarray
 from common.errors import UserError
 from common.runs import versions
 from datasets import load
-from tests.reproductions.keras_gan import commands
+from tests.leftovers import pixels, rows, snapshot, state
 from tests.reproductions.keras_gan.commands import (
     RESULTS,
     ROWS,
     SMALL,
-    finish,
     frames,
     only,
-    pixels,
-    rows,
     samples_in,
     script_path,
-    snapshot,
-    start,
-    start_code,
-    state,
     write_pictures,
 )
-
-folder, script, trained, run = commands.folder, commands.script, commands.trained, commands.run
+from tests.scripts import finish, start, start_code
 
 FIVE = "--epochs 5 --save_interval 2"
 
@@ -56,7 +48,7 @@ def test_files_have_the_promised_names(five):
     assert run.name == "digits-dcgan"
     names = {path.name for path in run.iterdir() if not path.name.startswith("events.out.")}
     tables = {"run.json", "state.npz", "losses.csv", "loss.png", "generator.keras"}
-    assert names == tables | {"samples", "progress.png", "progress.gif"}
+    assert names == tables | {"samples", "data.png", "progress.png", "progress.gif"}
 
 
 def test_settings_tell_everything_about_the_run(five):

@@ -2,16 +2,15 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from reproductions.multiscale import options
-from tests.scripts import Ended, run_script
+from tests import scripts
+from tests.scripts import ROOT, Ended, run_script
 
-ROOT = Path(options.__file__).parents[2]
 PARSERS = {"synthesize": options.parse_synthesis, "novelty": options.parse_novelty}
 
 
@@ -22,21 +21,8 @@ def call(script: str, argv: list, monkeypatch, capfd) -> Ended:
 
 def start(command: list, folder: Path, **options) -> subprocess.Popen:
     """Starts Python with these arguments, in a folder that also stands for the pretrained one."""
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        env={**os.environ, "PRETRAINED_DIR": str(folder / "pretrained")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def finish(process: subprocess.Popen, seconds: float = 120) -> Ended:
-    """Waits for it."""
-    out, err = process.communicate(timeout=seconds)
-    return Ended(process.returncode, out, err)
+    env = {**os.environ, "PRETRAINED_DIR": str(folder / "pretrained")}
+    return scripts.start(command, folder, env=env, **options)
 
 
 def script_path(script: str) -> Path:
@@ -52,7 +38,3 @@ def write_texture(
     pixels = random.randint(0, 256, shape).astype(np.uint8)
     Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC).save(path)
     return path
-
-
-def files_below(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}

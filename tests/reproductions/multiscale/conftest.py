@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common.autodiff import loss_and_gradient
 from common.vgg19_pixels import preprocess
@@ -14,7 +15,7 @@ from reproductions.multiscale.losses import novelty_loss
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
 from reproductions.multiscale.sources import find_sources, read_source
 from reproductions.multiscale.start import make_start
-from reproductions.multiscale.texture import texture_loss
+from reproductions.multiscale.synthesis_run import texture_loss
 from tests.golden_weights import golden_weights
 from tests.reproductions.multiscale.references import write_sources
 
@@ -29,7 +30,13 @@ class Run(NamedTuple):
 
     def evaluate(self, loss: Callable | None = None) -> tuple[float, np.ndarray]:
         """Loss (another than the run's own, if given) and gradient of the start."""
-        value, gradient = loss_and_gradient(loss or self.loss, self.start.shape)(self.start.ravel())
+        # For one value compiling takes longer than it saves.
+        tf.config.run_functions_eagerly(True)
+        try:
+            evaluate = loss_and_gradient(loss or self.loss, self.start.shape)
+            value, gradient = evaluate(self.start.ravel())
+        finally:
+            tf.config.run_functions_eagerly(False)
         return value, gradient.reshape(self.start.shape)
 
 

@@ -10,15 +10,9 @@ import pytest
 from PIL import Image
 
 from common import weights
-from tests.reproductions.multiscale.commands import (
-    call,
-    files_below,
-    finish,
-    script_path,
-    start,
-    write_texture,
-)
-from tests.scripts import words
+from tests.leftovers import files_below
+from tests.reproductions.multiscale.commands import call, script_path, start, write_texture
+from tests.scripts import finish, words
 
 #: Small, and of weights that need no file.
 SMALL = words("--octaves 1 --layers 2 --weights random --max-iter 2 --output-width 32")

@@ -11,7 +11,7 @@ from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.joins import affine_invariant, log_euclidean, riemann
 from reproductions.multiscale.losses import style_loss
 from reproductions.multiscale.options import parse_synthesis
-from reproductions.multiscale.texture import target_grams
+from reproductions.multiscale.synthesis_run import target_grams
 from tests.reproductions.multiscale.references import (
     CASES,
     arrays,

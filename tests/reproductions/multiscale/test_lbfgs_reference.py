@@ -13,10 +13,10 @@ from PIL import Image
 
 from common.autodiff import loss_and_gradient
 from common.lbfgs import minimize
-from common.reporting import read_losses
 from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.options import parse_synthesis
-from reproductions.multiscale.texture import synthesize
+from reproductions.multiscale.report import read_losses
+from reproductions.multiscale.synthesis_run import synthesize
 from tests.reproductions.multiscale.references import CASES, arrays
 
 LBFGS = CASES["lbfgs"]

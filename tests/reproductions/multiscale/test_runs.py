@@ -14,18 +14,11 @@ import tensorflow as tf
 from PIL import Image
 
 from common.runs import load_state
-from reproductions.multiscale import novelties
+from reproductions.multiscale import novelty_run
 from reproductions.multiscale import run_folder as run_folder_module
-from tests.reproductions.multiscale.commands import (
-    ROOT,
-    call,
-    files_below,
-    finish,
-    script_path,
-    start,
-    write_texture,
-)
-from tests.scripts import words
+from tests.leftovers import files_below
+from tests.reproductions.multiscale.commands import call, script_path, start, write_texture
+from tests.scripts import ROOT, finish, words
 
 SMALL = words("-ow 64 --octaves 1 --layers 2 --weights random --random_seed 3")
 
@@ -91,6 +84,7 @@ def test_files_of_a_run(made, folder):
     assert run == folder / "outputs" / "out.L2.o1.64x64"
     [events] = run.glob("events.out.tfevents.*")
     pictures = {"Aseed_F0000.png", *(f"I{i:04d}_F0000.png" for i in (0, 2, 4, 5)), "sheet.png"}
+    pictures.add("source_0.png")
     rest = {"Acommand.txt", "run.json", "state.npz", "losses.csv", "loss.png", events.name}
     assert files_below(run) == pictures | rest
     assert (run / "Acommand.txt").read_text() == " ".join(sys.argv)
@@ -406,7 +400,7 @@ def test_control_c_while_a_picture_is_being_saved(made, monkeypatch):
 
 
 def test_novelty(made, folder, monkeypatch):
-    monkeypatch.setattr("reproductions.multiscale.novelties._TEXTURES", folder)
+    monkeypatch.setattr("reproductions.multiscale.novelty_run._TEXTURES", folder)
     run = made("-c", "3", "-m", "4", "-n", "2", name="novelty")
     assert run.name == "out.L2.o1.c3.64x64"
     frames = [last_picture(run, frame) for frame in range(3)]
@@ -427,7 +421,7 @@ def test_novelty(made, folder, monkeypatch):
     ],
 )
 def test_novelty_of_all_kinds(made, script, folder, monkeypatch, argv, name):
-    monkeypatch.setattr("reproductions.multiscale.novelties._TEXTURES", folder)
+    monkeypatch.setattr("reproductions.multiscale.novelty_run._TEXTURES", folder)
     run = made("-m", "2", "-ow", "32", *argv.split(), name="novelty")
     assert run.name == name and np.isfinite(losses(run)[1]).all()
     script("--resume", run, "-m", "3", name="novelty")
@@ -435,7 +429,7 @@ def test_novelty_of_all_kinds(made, script, folder, monkeypatch, argv, name):
 
 
 def test_novelty_normalises_random_weights_on_the_built_in_textures():
-    textures = novelties._built_in_textures()
+    textures = novelty_run._built_in_textures()
     assert len(textures) > 10
     assert {texture.ndim for texture in textures} == {4}
 

@@ -6,7 +6,7 @@ import pytest
 from common.errors import UserError
 from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.options import parse_synthesis
-from reproductions.multiscale.texture import target_grams
+from reproductions.multiscale.synthesis_run import target_grams
 from tests.reproductions.multiscale.references import (
     CASES,
     arrays,

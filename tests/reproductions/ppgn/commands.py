@@ -1,20 +1,15 @@
 """Small networks, and calling the scripts with them: in this process or in one of their own."""
 
-import csv
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from reproductions.ppgn import options, recipes
-from tests.scripts import Ended, run_script, words
+from tests import leftovers
+from tests.scripts import ROOT, Ended, run_script, start_code, words
 
-ROOT = Path(options.__file__).parents[2]
 PACKAGE = ROOT / "reproductions" / "ppgn"
 PARSERS = {
     "sampling_class": options.parse_class,
@@ -24,8 +19,8 @@ PARSERS = {
 
 #: Sides of the generator's images and of those that the other network sees, length of a code.
 MADE, SEEN, CODE = 16, 12, 8
-#: Units of fc8 and of conv5, and the side of conv5's maps.
-CLASSES, CHANNELS, MAP = 10, 5, 5
+#: Units of fc8 and of conv5.
+CLASSES, CHANNELS = 10, 5
 
 GENERATOR = f"""
 name: "small_generator"
@@ -122,14 +117,6 @@ def call(script: str, argv: list, monkeypatch, capfd) -> Ended:
     return run_script("ppgn", script, PARSERS[script], argv, monkeypatch, capfd)
 
 
-def error(ended: Ended) -> str:
-    """The one line on standard error that is no warning."""
-    assert ended.err.endswith("\n"), ended.err
-    lines = [one for one in ended.err[:-1].split("\n") if not one.startswith("warning: ")]
-    assert len(lines) == 1, ended.err
-    return lines[0]
-
-
 def assert_only_warnings(ended: Ended) -> None:
     """Checks that a script ended well, with nothing but one-line warnings on standard error."""
     assert ended.status == 0, ended.err
@@ -138,28 +125,6 @@ def assert_only_warnings(ended: Ended) -> None:
 
 def script_path(script: str) -> Path:
     return PACKAGE / f"{script}.py"
-
-
-def start(command: list, folder: Path, **options) -> subprocess.Popen:
-    """Starts Python with these arguments in a folder."""
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def finish(process: subprocess.Popen, seconds: float = 180) -> Ended:
-    """Waits for it."""
-    try:
-        out, err = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-    return Ended(process.returncode, out, err)
 
 
 def start_dying(argv: list, folder: Path, where: str, calls: int) -> subprocess.Popen:
@@ -189,34 +154,7 @@ def dying(*arguments, **options):
 {module}.{owner}.{method} = dying
 flags.run(options.parse_class, sampling_class.main)
 """
-    return start(["-c", code, *argv], folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-
-
-def wait_until(process: subprocess.Popen, reached, seconds: float = 120) -> None:
-    """Until something is true of a running script."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        if reached():
-            return
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    raise AssertionError(process.communicate())
-
-
-def files_below(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
-
-
-def snapshot(folder: Path) -> dict[str, object]:
-    """Every file with the time of its last change."""
-    paths = {name: folder / name for name in files_below(folder)}
-    return {n: path.is_dir() or path.stat().st_mtime_ns for n, path in paths.items()}
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        assert image.mode == "RGB"
-        return np.asarray(image)
+    return start_code(code, folder, *argv)
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -226,17 +164,23 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 def rows(run: Path) -> list[dict[str, str]]:
-    """The rows of a run's `steps.csv`."""
-    with (run / "steps.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows of a run's `steps.csv` without the seconds."""
+    table = leftovers.rows(run, "steps.csv")
+    for row in table:
+        row.pop("seconds", None)
+    return table
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """The bytes of all pictures and tables below a folder, but for events and curves."""
+    """The bytes of all pictures and tables below a folder, but for events, curves and seconds."""
     paths = [path for path in folder.rglob("*") if path.suffix in (".jpg", ".gif", ".csv")]
     # What was being written when the process was killed has a hidden name.
     paths = [path for path in paths if not path.name.startswith(".")]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    for name, table in found.items():
+        if name.endswith("steps.csv"):
+            found[name] = b"\n".join(line.rpartition(b",")[0] for line in table.splitlines())
+    return found
 
 
 def prepare(folder: Path, monkeypatch) -> Path:

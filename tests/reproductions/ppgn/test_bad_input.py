@@ -10,21 +10,18 @@ from PIL import Image
 
 from common import weights
 from tests.common.test_caffe import field, floats, shape_field
+from tests.leftovers import snapshot
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     CAPTIONER,
     CLASSES,
     SMALL,
     call,
-    error,
-    finish,
     network_text,
     prepare,
     script_path,
-    snapshot,
-    start,
 )
-from tests.scripts import words
+from tests.scripts import error, finish, start, words
 
 
 @pytest.fixture(autouse=True)

@@ -7,15 +7,14 @@ from PIL import Image
 from reproductions.ppgn import outcome
 from reproductions.ppgn.options import parse_class
 from reproductions.ppgn.plan import captions, columns, schedules
+from tests.leftovers import files_below, pixels
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     SEEN,
     SMALL,
     assert_only_warnings,
     call,
-    files_below,
     only,
-    pixels,
     prepare,
     rows,
 )
@@ -150,21 +149,27 @@ def test_the_sheet(folder, run, monkeypatch, argv, chains, width, height):
     assert len({image.tobytes() for image in written.values()}) == chains == len(written)
     cell = sheet.shape[0] // height, sheet.shape[1] // width
     assert sheet.shape[:2] == (height * cell[0], width * cell[1])
-    assert cell[0] > SEEN + 12 and cell[1] >= SEEN + 2
+    # Small pictures are enlarged to about a hundred pixels.
+    times = 112 // SEEN
+    side = times * SEEN
+    large = {
+        file: image.repeat(times, axis=0).repeat(times, axis=1) for file, image in written.items()
+    }
+    assert times > 1 and cell[0] > side + 12 and cell[1] >= side + 2
     # Row by row, in the order of the chains.
     for number, name in enumerate(table):
         row, column = divmod(number, width)
         own = sheet[row * cell[0] : (row + 1) * cell[0], column * cell[1] : (column + 1) * cell[1]]
         # Just below the border; a label may be wider than its picture.
-        top = own[1 : 1 + SEEN]
+        top = own[1 : 1 + side]
         found = [
             file
-            for file, image in written.items()
-            for left in range(1, cell[1] - SEEN)
-            if (top[:, left : left + SEEN] == image).all()
+            for file, image in large.items()
+            for left in range(1, cell[1] - side)
+            if (top[:, left : left + side] == image).all()
         ]
         assert found == [f"out/{name}.jpg"]
-        below = own[SEEN + 5 : -2]
+        below = own[side + 5 : -2]
         assert below.min() < 128 and np.median(below) > 200
     for number in range(chains, width * height):
         row, column = divmod(number, width)

@@ -5,17 +5,16 @@ import json
 import keras
 import pytest
 
+from tests.leftovers import files_below
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     CAPTIONER,
     assert_only_warnings,
     call,
-    error,
-    files_below,
     only,
     prepare,
 )
-from tests.scripts import words
+from tests.scripts import error, words
 
 
 @pytest.fixture(autouse=True)

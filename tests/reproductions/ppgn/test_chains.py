@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from reproductions.ppgn import commands
+from reproductions.ppgn import sampling_run
 from reproductions.ppgn.chains import last_images, masked_chain, random_chain, schedule
 from reproductions.ppgn.conditions import UnitCondition
 from reproductions.ppgn.networks import Loader
@@ -53,7 +53,7 @@ def script(monkeypatch, capfd):
                 super().__init__(flags, chains, facts)
                 folders.append((self, chains))
 
-        monkeypatch.setattr(commands, "RunFolder", Remembered)
+        monkeypatch.setattr(sampling_run, "RunFolder", Remembered)
         ended = call("sampling_class", [*FILES, *words(text)], monkeypatch, capfd)
         assert ended.status == 0, ended.err
         [(folder, chains)] = folders

@@ -8,8 +8,7 @@ from PIL import Image
 
 from reproductions.ppgn import digits_recipe
 from reproductions.ppgn.options import parse_class
-from tests.reproductions.keras_gan.commands import snapshot
-from tests.reproductions.ppgn.commands import pixels
+from tests.leftovers import pixels, snapshot
 from tests.reproductions.ppgn.training import commands
 
 folder, script, trained = commands.folder, commands.script, commands.trained

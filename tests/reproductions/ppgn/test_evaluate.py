@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from common.weights import MANIFEST
-from reproductions.ppgn.evaluation import evaluate
+from reproductions.ppgn.evaluation_run import evaluate
 from reproductions.ppgn.networks import KEPT
 from reproductions.ppgn.training.options import parse_evaluation
-from tests.reproductions.ppgn.commands import pixels
+from tests.leftovers import pixels
 from tests.reproductions.ppgn.training import commands
 from tests.reproductions.ppgn.training.commands import write_pictures
 from tests.scripts import words

@@ -9,7 +9,8 @@ import pytest
 
 from reproductions.ppgn import recipes
 from reproductions.ppgn.options import caption_parser, class_parser
-from tests.reproductions.ppgn.commands import finish, script_path, start
+from tests.reproductions.ppgn.commands import script_path
+from tests.scripts import finish, start
 
 BOTH = {
     "n_iters": 10,

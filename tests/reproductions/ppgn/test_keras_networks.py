@@ -13,20 +13,19 @@ from reproductions.ppgn import networks
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.formats import FORMATS
 from reproductions.ppgn.start import MEAN_COLOUR, load_image
+from tests.leftovers import pixels
 from tests.reproductions.ppgn.commands import (
     CODE,
     MADE,
     SMALL,
     assert_only_warnings,
     call,
-    error,
     network_text,
     only,
-    pixels,
     prepare,
     rows,
 )
-from tests.scripts import words
+from tests.scripts import error, words
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from common.caffe import read_prototxt
-from common.caffe_import import import_network
 from common.caffe_weights import random_weights
 from common.errors import UserError
 from reproductions.ppgn import networks
+from reproductions.ppgn.caffe.importer import import_network
 from reproductions.ppgn.networks import SUITE, Loader, check_makes_images, suite_name
 from tests.common.test_caffe import field, floats, shape_field
+from tests.leftovers import pixels
 from tests.reproductions.ppgn.commands import (
     CLASSES,
     CODE,
@@ -22,14 +23,12 @@ from tests.reproductions.ppgn.commands import (
     SMALL,
     assert_only_warnings,
     call,
-    error,
     only,
-    pixels,
     prepare,
     results,
     rows,
 )
-from tests.scripts import words
+from tests.scripts import error, words
 
 ORIGINALS = {
     "nets/caffenet/caffenet.prototxt": "caffenet",

@@ -132,3 +132,13 @@ def test_the_last_seed_of_a_batch():
 
 def test_blanks_separate_words_too():
     assert parse_caption(["--sentence", " a dog  barks_loudly"]).sentence == "a_dog_barks_loudly"
+
+
+@pytest.mark.parametrize("script", PARSE)
+def test_animations_of_no_samples(script, capsys):
+    assert PARSE[script]([*NEEDED[script], "--gif", "--save_every=2"]).gif
+    with pytest.raises(SystemExit) as ended:
+        PARSE[script]([*NEEDED[script], "--save=0", "--gif"])
+    assert ended.value.code == 2
+    message = "argument --gif: there are no samples with --save_every 0"
+    assert message in capsys.readouterr().err

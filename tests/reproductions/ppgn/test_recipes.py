@@ -12,6 +12,7 @@ from PIL import Image
 from common.flags import as_arguments
 from reproductions.ppgn import recipe_pictures, recipes
 from reproductions.ppgn.options import parse_caption, parse_class
+from tests.leftovers import files_below, pixels, snapshot
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     NETWORKS,
@@ -19,15 +20,11 @@ from tests.reproductions.ppgn.commands import (
     SEEN,
     assert_only_warnings,
     call,
-    error,
-    files_below,
     only,
-    pixels,
     prepare,
     rows,
-    snapshot,
 )
-from tests.scripts import words
+from tests.scripts import error, words
 
 CAFFENET = "nets/caffenet/bvlc_reference_caffenet.caffemodel nets/caffenet/caffenet.prototxt"
 PLACES = (
@@ -121,6 +118,17 @@ def test_a_flag_of_the_user_wins():
     found = recipes.command(1, "13", words("--act fc7 --unit 5"))
     assert parse_class(found).output_dir == "output/fc7_chain_5_eps1_1e-5_eps3_1e-17"
     assert parse_class(recipes.command(7, "980", ["--batch", "2"])).batch == 2
+
+
+def test_another_network_does_not_get_the_weights_of_the_recipe():
+    words = recipes.command(4, "1", ["--net_definition", "my.keras"])
+    assert "--net_definition=my.keras" in words
+    assert not [word for word in words if word.startswith("--net_weights")]
+    words = recipes.command(4, "1", ["--net_definition", "my.prototxt", "--net_weights=a"])
+    assert "--net_weights=a" in words
+    # The captioner's weights are among those of recipe 5.
+    words = recipes.command(5, "a", ["--net_definition", "my.prototxt"])
+    assert [word for word in words if word.startswith("--net_weights=nets/lrcn")]
 
 
 def test_a_sentence_with_blanks():

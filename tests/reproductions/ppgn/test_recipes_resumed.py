@@ -5,18 +5,17 @@ import json
 import pytest
 
 from reproductions.ppgn import recipe_pictures
+from tests.leftovers import files_below
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     NETWORKS,
     assert_only_warnings,
     call,
-    error,
-    files_below,
     only,
     prepare,
     results,
 )
-from tests.scripts import words
+from tests.scripts import error, words
 
 ALL = "--save_every 1 --threshold -1 --lr 0.1 --lr_end 0.1"
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
-from reproductions.ppgn import commands, run_folder
+from reproductions.ppgn import run_folder, sampling_run
 from reproductions.ppgn.naming import caption_stem, class_stem, final_file, sample_file
 from reproductions.ppgn.networks import suite_name
 from reproductions.ppgn.options import parse_caption, parse_class
@@ -153,14 +153,14 @@ def script(encoder, places, golden_generator, captioner, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         labels, draw = [], run_folder.with_label
         images = replay(run)
-        monkeypatch.setattr(commands, "Networks", images)
+        monkeypatch.setattr(sampling_run, "Networks", images)
 
         def with_label(pixels, label, *more):
             labels.append(label)
             return draw(pixels, label, *more)
 
         monkeypatch.setattr(run_folder, "with_label", with_label)
-        script = commands.sample_captions if run == CAPTION else commands.sample_classes
+        script = sampling_run.sample_captions if run == CAPTION else sampling_run.sample_classes
         [result] = script(flags_of(run), Loaded(networks))
         return result, labels, images.images
 

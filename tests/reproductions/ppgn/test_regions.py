@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from reproductions.ppgn.conditions import UnitCondition
-from tests.reproductions.ppgn.commands import SMALL, assert_only_warnings, call, only, prepare, rows
+from tests.reproductions.ppgn.commands import (
+    SMALL,
+    assert_only_warnings,
+    call,
+    only,
+    prepare,
+    rows,
+)
 from tests.scripts import words
 
 

@@ -17,18 +17,14 @@ from tests.reproductions.ppgn.commands import (
     SMALL,
     assert_only_warnings,
     call,
-    error,
-    finish,
     only,
     prepare,
     results,
     rows,
     script_path,
-    start,
     start_dying,
-    wait_until,
 )
-from tests.scripts import words
+from tests.scripts import error, finish, start, wait_until, words
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 
@@ -383,6 +379,35 @@ def test_a_state_that_does_not_fit(run, folder, monkeypatch, capfd, change):
     assert ended.status == 1
     assert f"the state of {run} is damaged, or of a run with other flags" in error(ended)
     assert results(folder) == before
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_seconds_go_on(folder, monkeypatch, capfd, resume, old):
+    """They are of the whole run; tables were once without them, and are read all the same."""
+    made, save = [], RunFolder.save
+
+    def interrupted(run):
+        save(run)
+        made.append(run)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "save", interrupted)
+        assert call("sampling_class", flags("units"), patched, capfd).status == 130
+    path = only(folder, "out/*.run") / "steps.csv"
+    seconds = [float(row[-1]) for row in run_folder.read_steps(path.parent)]
+    assert len(seconds) == 3 and seconds == sorted(seconds) and seconds[0] > 0
+    lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    if not old:
+        lines = [f"{line},{end}" for line, end in zip(lines, ("seconds", 1, 2, 5000), strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    resume("units")
+    seconds = [row[-1] for row in run_folder.read_steps(path.parent)]
+    assert seconds[:3] == (["", "", ""] if old else ["1", "2", "5000"])
+    after = [float(text) for text in seconds[3:]]
+    assert len(after) > 5 and after == sorted(after)
+    assert (after[0] > 0 and after[-1] < 1000) if old else 5000 < after[0] < 6000
 
 
 @pytest.mark.parametrize("text", ["", "chain,step\n", "x,y,z\n" * 9, "\0\n", None])

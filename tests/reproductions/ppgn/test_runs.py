@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
-from reproductions.ppgn import commands, run_folder
+from reproductions.ppgn import run_folder, sampling_run
 from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.options import parse_class
 from reproductions.ppgn.run_folder import RunFolder
 from reproductions.ppgn.start import MEAN_COLOUR
 from reproductions.ppgn.update import Epsilons
+from tests.leftovers import files_below, pixels
 from tests.reproductions.ppgn.commands import (
     CAPTIONED,
     CODE,
@@ -23,18 +24,14 @@ from tests.reproductions.ppgn.commands import (
     SMALL,
     assert_only_warnings,
     call,
-    files_below,
-    finish,
     network_text,
     only,
-    pixels,
     prepare,
     results,
     rows,
     script_path,
-    start,
 )
-from tests.scripts import words
+from tests.scripts import finish, start, words
 
 NAME = "fc8_0003_0004_0.1_h_0.001_1.0_0.001_0.0__0"
 
@@ -482,13 +479,13 @@ def test_no_inpainting_without_its_weight(run, folder, saved):
 @pytest.mark.parametrize(("more", "expected"), [("", 1), ("--epsilon4 1e-2 --patch 5", 3)])
 def test_a_picture_is_encoded_once(run, monkeypatch, more, expected):
     """But with a mask of its own for each chain of inpainting."""
-    calls, whole = [], commands.code_of
+    calls, whole = [], sampling_run.code_of
 
     def code_of(*arguments):
         encode = whole(*arguments)
         return lambda image: calls.append(image) or encode(image)
 
-    monkeypatch.setattr(commands, "code_of", code_of)
+    monkeypatch.setattr(sampling_run, "code_of", code_of)
     run(*words(f"--units 3 --n_iters 1 --init_file a.png --batch 3 --epsilon3 0 {more}"))
     assert len(calls) == expected
 

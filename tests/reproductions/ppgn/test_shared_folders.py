@@ -4,15 +4,8 @@ import os
 
 import pytest
 
-from tests.reproductions.ppgn.commands import (
-    SMALL,
-    assert_only_warnings,
-    call,
-    error,
-    only,
-    prepare,
-)
-from tests.scripts import words
+from tests.reproductions.ppgn.commands import SMALL, assert_only_warnings, call, only, prepare
+from tests.scripts import error, words
 
 
 @pytest.fixture(autouse=True)

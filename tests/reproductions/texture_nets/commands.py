@@ -1,20 +1,15 @@
 """Small pictures and networks, and calling the scripts with them, in this process or another."""
 
-import csv
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from reproductions.texture_nets import training_options, using_options
-from tests.scripts import Ended, run_script, words
+from tests.leftovers import losses, state
+from tests.scripts import ROOT, Ended, run_script, start_code, words
 
-ROOT = Path(training_options.__file__).parents[2]
 PACKAGE = ROOT / "reproductions" / "texture_nets"
 PARSERS = {
     "texture_train": training_options.parse_texture,
@@ -48,14 +43,6 @@ EXTRACT = words(
 def call(script: str, argv: list, monkeypatch, capfd) -> Ended:
     """Runs a script in this process."""
     return run_script("texture_nets", script, PARSERS[script], argv, monkeypatch, capfd)
-
-
-def error(ended: Ended) -> str:
-    """The one line on standard error that is no warning."""
-    assert ended.err.endswith("\n"), ended.err
-    lines = [one for one in ended.err[:-1].split("\n") if not one.startswith("warning: ")]
-    assert len(lines) == 1, ended.err
-    return lines[0]
 
 
 def warnings_of(ended: Ended) -> list[str]:
@@ -110,28 +97,6 @@ def prepare(folder: Path, monkeypatch, small: bool = True) -> Path:
     return folder
 
 
-def start(command: list, folder: Path, **options) -> subprocess.Popen:
-    """Starts Python with these arguments in a folder."""
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def finish(process: subprocess.Popen, seconds: float = 180) -> Ended:
-    """Waits for it."""
-    try:
-        out, err = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-    return Ended(process.returncode, out, err)
-
-
 def start_small(script: str, argv: list, folder: Path) -> subprocess.Popen:
     """Starts a script with the small network in a process of its own."""
     code = f"""
@@ -146,41 +111,7 @@ with pytest.MonkeyPatch.context() as monkeypatch:
     use_small_network(monkeypatch, pathlib.Path("textures"))
     flags.run(PARSERS["{script}"], {script}.main)
 """
-    return start(["-c", code, *argv], folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-
-
-def wait_until(process: subprocess.Popen, reached, seconds: float = 120) -> None:
-    """Until something is true of a running script."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        if reached():
-            return
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    raise AssertionError(process.communicate())
-
-
-def snapshot(folder: Path) -> dict[str, object]:
-    """Every file with the time of its last change."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    return {n: path.is_dir() or path.stat().st_mtime_ns for n, path in paths.items()}
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        assert image.mode == "RGB"
-        return np.asarray(image)
-
-
-def rows(run: Path) -> list[dict[str, str]]:
-    """The rows of a run's `losses.csv`."""
-    with (run / "losses.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def losses(run: Path) -> list[tuple[str, ...]]:
-    """The same without the seconds."""
-    return [tuple(row.values())[:-1] for row in rows(run)]
+    return start_code(code, folder, *argv)
 
 
 def weights(path: Path) -> list[np.ndarray]:
@@ -188,11 +119,6 @@ def weights(path: Path) -> list[np.ndarray]:
     from reproductions.texture_nets.model_file import load_generator
 
     return load_generator(path).get_weights()
-
-
-def state(run: Path) -> dict[str, np.ndarray]:
-    with np.load(run / "state.npz") as file:
-        return dict(file)
 
 
 def results(run: Path) -> dict[str, object]:
@@ -207,13 +133,6 @@ def results(run: Path) -> dict[str, object]:
         elif path.suffix == ".npz":
             found |= {f"{path.name} {name}": value for name, value in state(run).items()}
     return found
-
-
-def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
-    """Checks that two runs made the same, to the bit."""
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
 def script_path(script: str) -> Path:

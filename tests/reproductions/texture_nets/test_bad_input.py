@@ -6,19 +6,15 @@ import pytest
 
 from reproductions.texture_nets.objective import Losses
 from reproductions.texture_nets.training import Training
+from tests.leftovers import snapshot, state
 from tests.reproductions.texture_nets.commands import (
     EXTRACT,
     STYLE,
     TEXTURE,
-    error,
-    finish,
     script_path,
-    snapshot,
-    start,
-    state,
     write_picture,
 )
-from tests.scripts import words
+from tests.scripts import error, finish, start, words
 
 FIRST = {"texture_train": TEXTURE, "stylization_train": STYLE, "extract4_2": EXTRACT}
 

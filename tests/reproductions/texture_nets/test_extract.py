@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 
 from common.vgg19_random import normalised, random_weights
-from reproductions.texture_nets import extraction
+from reproductions.texture_nets import extraction_run
 from reproductions.texture_nets.descriptor import descriptor
 from reproductions.texture_nets.pictures import for_descriptor, load_picture
 from reproductions.texture_nets.scaling import scale
-from tests.reproductions.texture_nets.commands import (
-    EXTRACT,
-    PICTURES,
-    error,
-    snapshot,
-    warnings_of,
-)
-from tests.scripts import words
+from tests.leftovers import snapshot
+from tests.reproductions.texture_nets.commands import EXTRACT, PICTURES, warnings_of
+from tests.scripts import error, words
 
 
 def content(path):
@@ -78,8 +73,10 @@ def test_killed_and_started_again(folder, monkeypatch, script):
     assert len(copied) == 1
     (folder / "x.hdf5").unlink()
     (folder / "copy").rename(folder / "x.hdf5.parts")
-    seen, inside = [], extraction.load_square
-    monkeypatch.setattr(extraction, "load_square", lambda p, s: seen.append(p.name) or inside(p, s))
+    seen, inside = [], extraction_run.load_square
+    monkeypatch.setattr(
+        extraction_run, "load_square", lambda p, s: seen.append(p.name) or inside(p, s)
+    )
     assert warnings_of(script("extract4_2", argv)) == []
     assert seen == ["e.jpeg"]
     made = content("x.hdf5")
@@ -107,7 +104,7 @@ def test_a_folder_in_the_way_is_kept(folder, script):
 
 def test_a_damaged_part(folder, monkeypatch, script):
     with monkeypatch.context() as patched:
-        patched.setattr(extraction, "_join", lambda *a: None)
+        patched.setattr(extraction_run, "_join", lambda *a: None)
         script("extract4_2", EXTRACT)
     (folder / "x.hdf5.parts" / "00000000.hdf5").write_bytes(b"no part")
     ended = script("extract4_2", EXTRACT)

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from tests.reproductions.texture_nets.commands import PARSERS, finish, script_path, start
+from tests.reproductions.texture_nets.commands import PARSERS, script_path
 from tests.reproductions.texture_nets.test_options import DEFAULTS, MORE, NEEDED
+from tests.scripts import finish, start
 
 OWN = {
     "texture_train": "weights normalization ema learning_rate_factor learning_rate_every"

@@ -9,15 +9,9 @@ from reproductions.texture_nets.model_file import load_generator, save_generator
 from reproductions.texture_nets.pictures import load_picture
 from reproductions.texture_nets.sampling import Maker
 from reproductions.texture_nets.scaling import scale
-from tests.reproductions.texture_nets.commands import (
-    PICTURES,
-    error,
-    pixels,
-    snapshot,
-    warnings_of,
-    write_picture,
-)
-from tests.scripts import words
+from tests.leftovers import pixels, snapshot
+from tests.reproductions.texture_nets.commands import PICTURES, warnings_of, write_picture
+from tests.scripts import error, words
 
 
 @pytest.fixture(autouse=True)

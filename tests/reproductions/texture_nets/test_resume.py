@@ -8,28 +8,22 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from reproductions.texture_nets.report import Report
 from reproductions.texture_nets.run_folder import RunFolder
 from reproductions.texture_nets.training import Training
+from tests.leftovers import assert_same, losses, rows, snapshot, state
 from tests.reproductions.texture_nets.commands import (
     STYLE,
     TEXTURE,
-    assert_same,
     call,
-    error,
-    finish,
-    losses,
     prepare,
     results,
-    rows,
-    snapshot,
     start_small,
-    state,
-    wait_until,
     warnings_of,
 )
-from tests.scripts import words
+from tests.scripts import error, finish, wait_until, words
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 
@@ -39,19 +33,29 @@ STYLED = [*STYLE, *OFTEN, *words("-num_iterations 4")]
 RUNS = {"texture_train": SHORT, "stylization_train": STYLED}
 
 
+@pytest.fixture(autouse=True)
+def eager(request):
+    """Compiling takes longest. What is run by hand is compiled, and one test of going on."""
+    compiled = "slow" in request.keywords or request.function is test_more_iterations
+    tf.config.run_functions_eagerly(not compiled)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """From a script to the folder of a whole run, which is made once."""
+    """From a script to the folder of a whole run, which is made once, and once compiled."""
     made = {}
 
     def unbroken(monkeypatch, capfd, script="texture_train"):
-        if script not in made:
+        key = script, tf.config.functions_run_eagerly()
+        if key not in made:
             folder = tmp_path_factory.mktemp("unbroken")
             with monkeypatch.context() as patched:
                 prepare(folder, patched)
                 assert warnings_of(call(script, RUNS[script], patched, capfd)) == []
-            made[script] = folder / "out"
-        return made[script]
+            made[key] = folder / "out"
+        return made[key]
 
     return unbroken
 

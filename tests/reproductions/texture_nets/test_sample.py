@@ -8,12 +8,9 @@ from reproductions.texture_nets.drawing import draw_noise
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.model_file import save_generator
 from reproductions.texture_nets.networks import TRAINABLE
-from tests.reproductions.texture_nets.commands import (
-    error,
-    pixels,
-    warnings_of,
-)
-from tests.scripts import words
+from tests.leftovers import pixels
+from tests.reproductions.texture_nets.commands import warnings_of
+from tests.scripts import error, words
 
 
 def random_generator(name="pyramid", **options):

@@ -10,18 +10,16 @@ import pytest
 from common.errors import UserError
 from reproductions.texture_nets import content
 from reproductions.texture_nets.content import FromHDF5, order
+from tests.leftovers import losses, snapshot
 from tests.reproductions.texture_nets.commands import (
     EXTRACT,
     PICTURES,
     STYLE,
     call,
-    error,
-    losses,
     prepare,
-    snapshot,
     warnings_of,
 )
-from tests.scripts import words
+from tests.scripts import error, words
 
 
 @pytest.fixture(scope="module")

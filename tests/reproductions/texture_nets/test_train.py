@@ -1,5 +1,6 @@
 """Training runs of textures: files, lines, schedule, seeds."""
 
+import functools
 import itertools
 import json
 
@@ -12,24 +13,18 @@ from tensorflow.core.util import event_pb2
 from reproductions.texture_nets import descriptor_weights
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.model_file import load_generator
+from tests.leftovers import assert_same, losses, pixels, rows, snapshot
 from tests.reproductions.texture_nets.commands import (
     TEXTURE,
-    assert_same,
     call,
-    finish,
-    losses,
-    pixels,
     prepare,
     results,
-    rows,
     script_path,
-    snapshot,
-    start,
     warnings_of,
     weights,
     write_picture,
 )
-from tests.scripts import words
+from tests.scripts import finish, start, words
 
 EVERY = words("-num_iterations 5 -pictures_every 2 -model_every 3")
 
@@ -178,11 +173,13 @@ def test_the_model_of_the_last_iteration_is_the_one_saved(run):
         np.testing.assert_array_equal(one, other)
 
 
+@functools.cache
 def steps_of(folder):
     """How far the trained weights moved in each of three iterations."""
-    kept = [begin().get_weights()]
+    begun = begin()
+    kept = [begun.get_weights()]
     kept += [weights(folder / f"model{iteration}.keras") for iteration in (1, 2, 3)]
-    trained = [v.trainable for v in begin().variables]
+    trained = [v.trainable for v in begun.variables]
     moved = []
     for before, after in itertools.pairwise(kept):
         pairs = zip(before, after, trained, strict=True)

@@ -18,10 +18,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from common.table import Table
 from reproductions.ppgn.training import options
 from reproductions.ppgn.training.classifier import classifier
-from tests.reproductions.keras_gan.commands import losses, state
+from tests.leftovers import losses, pixels, state
 from tests.reproductions.ppgn.commands import PARSERS as SAMPLING
-from tests.reproductions.ppgn.commands import ROOT, pixels, start
-from tests.scripts import Ended, run_script, words
+from tests.scripts import Ended, run_script, start_code, words
 
 #: Scripts, also by the names that tests give to their kinds of runs.
 PARSERS = {
@@ -215,8 +214,7 @@ def dying(*arguments):
 Trainer.step = dying
 flags.run(options.{PARSERS[script_of(kind)].__name__}, script.main)
 """
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return start(["-c", code, *words(f"{SMALL[kind]} {argv}")], folder, env=env)
+    return start_code(code, folder, *words(f"{SMALL[kind]} {argv}"))
 
 
 def write_pictures(folder: Path, classes=("red", "green"), each: int = 6, side: int = 32) -> Path:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,8 +11,7 @@ from keras import layers
 
 from common.devices import Devices
 from reproductions.ppgn.training import classifier_run, generator_run, pictures, prior_run
-from tests.reproductions.keras_gan.commands import snapshot, state
-from tests.reproductions.ppgn.training import commands
+from tests.leftovers import snapshot, state
 from tests.reproductions.ppgn.training.commands import (
     RESULTS,
     SMALL,
@@ -21,9 +21,6 @@ from tests.reproductions.ppgn.training.commands import (
     settings,
     write_pictures,
 )
-
-folder, script = commands.folder, commands.script
-train, trained = commands.train, commands.trained
 
 POSITIVE = ("images", "save_interval", "batch_size", "iterations", "filters")
 NON_NEGATIVE = (
@@ -329,7 +326,7 @@ def test_a_file_system_that_is_read_only(refused, monkeypatch):
     def mkdir(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(commands.Path, "mkdir", mkdir)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
     found = refused("train_classifier", SMALL["classifier"])
     assert found == f"error: cannot make a folder in {RESULTS}: Read-only file system"
 

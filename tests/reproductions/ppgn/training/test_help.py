@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from reproductions.ppgn.training import options
-from tests.reproductions.ppgn.commands import ROOT, finish, script_path, start
+from tests.reproductions.ppgn.commands import script_path
+from tests.scripts import ROOT, finish, start
 
 PARSERS = {
     "train_generator": options.generator_parser,

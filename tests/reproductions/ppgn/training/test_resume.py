@@ -11,9 +11,7 @@ import pytest
 from reproductions.ppgn.training.classifier_run import ClassifierTrainer
 from reproductions.ppgn.training.generator_run import GeneratorTrainer
 from reproductions.ppgn.training.prior_run import PriorTrainer
-from tests.reproductions.keras_gan.commands import assert_same, losses, rows, snapshot, state
-from tests.reproductions.ppgn.commands import finish
-from tests.reproductions.ppgn.training import commands
+from tests.leftovers import assert_same, losses, rows, snapshot, state
 from tests.reproductions.ppgn.training.commands import (
     KINDS,
     RESULTS,
@@ -27,11 +25,10 @@ from tests.reproductions.ppgn.training.commands import (
     start_dying,
     write_pictures,
 )
+from tests.scripts import finish
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 
-folder, script = commands.folder, commands.script
-train, trained = commands.train, commands.trained
 
 #: A state after each iteration, rows after 20 and 23, samples after 10, 20 and 23.
 ALWAYS = "--iterations 23 --save_interval 10 --checkpoint_interval 0"

@@ -6,9 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.reproductions.keras_gan.commands import losses, rows, state
-from tests.reproductions.ppgn.commands import files_below
-from tests.reproductions.ppgn.training import commands
+from tests.leftovers import files_below, losses, rows, state
 from tests.reproductions.ppgn.training.commands import (
     RESULTS,
     TWO_ROWS,
@@ -21,9 +19,6 @@ from tests.reproductions.ppgn.training.commands import (
     weights,
     write_pictures,
 )
-
-folder, script = commands.folder, commands.script
-train, trained = commands.train, commands.trained
 
 
 def test_the_files_of_a_run(trained):

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from reproductions.ppgn.start import MEAN_COLOUR
-from tests.reproductions.keras_gan.commands import losses, rows, state
-from tests.reproductions.ppgn.commands import files_below, pixels
-from tests.reproductions.ppgn.training import commands
+from tests.leftovers import files_below, losses, pixels, rows, state
 from tests.reproductions.ppgn.training.commands import (
     NETWORKS,
     RESULTS,
@@ -23,9 +21,6 @@ from tests.reproductions.ppgn.training.commands import (
     weights,
     write_pictures,
 )
-
-folder, script = commands.folder, commands.script
-train, trained, sampled = commands.train, commands.trained, commands.sampled
 
 KINDS = ("prior_h", "prior_x")
 

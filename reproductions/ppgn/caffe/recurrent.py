@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.caffe_arithmetic import caffe_shape, to_caffe
+from common.caffe_axes import caffe_shape, to_caffe
 from common.caffe_dense import frozen_weight
 
 

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 
 from common.caffe import parse_prototxt
-from common.caffe_builders import LAYERS
-from common.caffe_import import import_network
 from common.errors import UserError
+from reproductions.ppgn.caffe.builders import LAYERS
+from reproductions.ppgn.caffe.importer import import_network
 
-FILES = Path(__file__).parents[1] / "references" / "caffe"
+FILES = Path(__file__).parents[3] / "references" / "caffe"
 EVERY_TYPE = """
 name: "all/of them"
 layer { name: "data" type: "Input" top: "data"

@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from common.caffe import read_prototxt
-from common.caffe_import import import_network
 from common.caffe_weights import weights_from
+from reproductions.ppgn.caffe.importer import import_network
 
-FILES = Path(__file__).parents[1] / "references" / "caffe"
+FILES = Path(__file__).parents[3] / "references" / "caffe"
 EXPECTED = dict(np.load(FILES / "tiny_expected.npz"))
 
 TEXTS = ("tiny_new", "tiny_v1", "tiny_v0")

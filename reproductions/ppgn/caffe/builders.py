@@ -7,22 +7,16 @@ import keras
 import numpy as np
 
 from common.caffe import Layer
-from common.caffe_arithmetic import (
-    Affine,
-    Log,
-    Product,
-    Reshape,
-    Sum,
-    caffe_axis,
-    caffe_shape,
-    keras_axis,
-)
-from common.caffe_dense import Embed, InnerProduct
-from common.caffe_params import at_least, blobs_of, keras_name, only, values_in
-from common.caffe_recurrent import LSTM
-from common.caffe_spatial import convolution, deconvolution, lrn, pooling
+from common.caffe_axes import caffe_axis, caffe_shape, keras_axis
+from common.caffe_dense import InnerProduct
+from common.caffe_log import Log
 from common.caffe_weights import WeightSource
 from common.layers import LeakyReLU
+from reproductions.ppgn.caffe.arithmetic import Affine, Product, Reshape, Sum
+from reproductions.ppgn.caffe.embed import Embed
+from reproductions.ppgn.caffe.params import at_least, blobs_of, keras_name, only, values_in
+from reproductions.ppgn.caffe.recurrent import LSTM
+from reproductions.ppgn.caffe.spatial import convolution, deconvolution, lrn, pooling
 
 _MOST_STEPS = 2**12  # each is a part of the compiled function
 

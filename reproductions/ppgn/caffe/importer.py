@@ -1,4 +1,4 @@
-"""Builds a Keras model from a Caffe network description of the layers in `caffe_builders.py`.
+"""Builds a Keras model from a Caffe network description of the layers in `builders.py`.
 
 Blobs of four dimensions are of shape (n, height, width, channels); all others are as in Caffe.
 Each Caffe layer is a Keras layer of the same name. As a ReLU is a layer of its own, also where it
@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from common.caffe import Layer, Network
-from common.caffe_builders import LAYERS
-from common.caffe_params import INT_MAX, check_numbers, check_output, keras_name
 from common.caffe_weights import WeightSource
 from common.errors import UserError
+from reproductions.ppgn.caffe.builders import LAYERS
+from reproductions.ppgn.caffe.params import INT_MAX, check_numbers, check_output, keras_name
 
 
 def import_network(
@@ -31,7 +31,7 @@ def import_network(
         network: of `common.caffe.read_prototxt`.
         weights: gives the blobs of its layers, see `common.caffe_weights`.
         shapes: other shapes for some of its inputs, as Caffe has them; None for any length.
-        truncated: see `common.caffe_recurrent.LSTM`.
+        truncated: see `reproductions.ppgn.caffe.recurrent.LSTM`.
 
     Returns:
         A model from the inputs that a layer reads to the blobs that none does. The first axis of

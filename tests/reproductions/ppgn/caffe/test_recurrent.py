@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.caffe_recurrent import LSTM
 from common.errors import UserError
+from reproductions.ppgn.caffe.recurrent import LSTM
 from tests.caffe_layers import (
     assert_forward,
     assert_gradient,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from common.caffe import Layer
-from common.caffe_arithmetic import caffe_shape
+from common.caffe_axes import caffe_shape
 from common.caffe_weights import WeightSource
 
 _LARGEST = 2**27  # values of an array made here: VGG-19, as a convolution, has kernels of 2**26.6

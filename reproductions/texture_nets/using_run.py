@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.errors import UserError, warn
+from common.files import make_folder
 from common.images import pictures_in, save_picture
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.import_torch7 import import_torch7
@@ -106,10 +107,7 @@ def _model(flags: argparse.Namespace, stylization: bool) -> Generator:
 
 def _folder(name: str | Path) -> Path:
     folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    make_folder(folder)
     return folder
 
 

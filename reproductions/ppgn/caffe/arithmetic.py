@@ -1,64 +1,13 @@
-"""Caffe's small layers without a kernel: Scale, Eltwise, Log, Reshape.
+"""Caffe's small layers without a kernel: Scale, Eltwise, Reshape."""
 
-In Caffe an image has the shape (n, channels, height, width), here (n, height, width, channels);
-`keras_axis` tells which axis is which.
-"""
-
-import math
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 from keras import ops
 
+from common.caffe_axes import from_caffe, keras_shape, to_caffe
 from common.constants import constant
-
-
-def caffe_axis(axis: int, dimensions: int) -> int:
-    """The axis, 0 or more, that Caffe's `axis` of a blob of so many dimensions is there.
-
-    Raises:
-        ValueError: there is no such axis.
-    """
-    if not -dimensions <= axis < dimensions:
-        raise ValueError(f"there is no axis {axis} among {dimensions}")
-    return axis % dimensions
-
-
-def keras_axis(axis: int, dimensions: int) -> int:
-    """The axis, 0 or more, that Caffe's `axis` of a blob of so many dimensions is here.
-
-    Raises:
-        ValueError: there is no such axis.
-    """
-    axis = caffe_axis(axis, dimensions)
-    return (0, 3, 1, 2)[axis] if dimensions == 4 else axis
-
-
-def caffe_shape(shape: Sequence[int | None]) -> tuple[int | None, ...]:
-    """The shape that a blob has in Caffe."""
-    if len(shape) == 4:
-        frames, height, width, channels = shape
-        return (frames, channels, height, width)
-    return tuple(shape)
-
-
-def keras_shape(shape: Sequence[int | None]) -> tuple[int | None, ...]:
-    """The shape here of a blob that has this one in Caffe."""
-    if len(shape) == 4:
-        frames, channels, height, width = shape
-        return (frames, height, width, channels)
-    return tuple(shape)
-
-
-def to_caffe(blob):
-    """A blob with its axes in Caffe's order."""
-    return ops.transpose(blob, (0, 3, 1, 2)) if len(blob.shape) == 4 else blob
-
-
-def from_caffe(blob):
-    """The way back of `to_caffe`."""
-    return ops.transpose(blob, (0, 2, 3, 1)) if len(blob.shape) == 4 else blob
 
 
 class Affine(keras.layers.Layer):
@@ -131,32 +80,6 @@ class Sum(keras.layers.Layer):
     def call(self, inputs):
         """Takes inputs of one shape."""
         return sum(c * x for c, x in zip(self._coefficients, inputs, strict=True))
-
-
-class Log(keras.layers.Layer):
-    """Caffe's Log: the logarithm of scale * x + shift.
-
-    Args:
-        base: of the logarithm, above 0 and not 1; None: e.
-        scale: see above.
-        shift: see above.
-        **kwargs: those of `keras.layers.Layer`.
-    """
-
-    def __init__(self, base: float | None = None, scale: float = 1, shift: float = 0, **kwargs):
-        super().__init__(trainable=False, **kwargs)
-        if base is not None and not (0 < base < math.inf and base != 1):
-            raise ValueError(f"the base of a logarithm must be above 0 and not 1, got {base}")
-        self._unit = 1.0 if base is None else 1 / math.log(base)
-        self._scale, self._shift = scale, shift
-
-    def compute_output_shape(self, input_shape):
-        """The input's shape."""
-        return input_shape
-
-    def call(self, x):
-        """Any shape."""
-        return ops.log(self._scale * x + self._shift) * self._unit
 
 
 class Reshape(keras.layers.Layer):

@@ -12,18 +12,18 @@ from PIL import Image
 
 from common.classifier import Judge, probabilities, train_judge
 from common.errors import UserError
-from common.files import written_whole
+from common.files import make_folder, written_whole
 from common.images import save_picture
 from common.pictures import grid, scaled
 from common.runs import check_writable
 from datasets.digits import draw_digits
 from reproductions.ppgn.chains import last_images, masked_chain, random_chain, schedule
-from reproductions.ppgn.commands import encoder_format, weights_for
 from reproductions.ppgn.conditions import UnitCondition
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.figures import diversity, feature_model, hits, realism
 from reproductions.ppgn.networks import Loader, check_makes_images, check_takes_images
 from reproductions.ppgn.options import CAFFENET_WEIGHTS
+from reproductions.ppgn.sampling_run import encoder_format, weights_for
 from reproductions.ppgn.start import code_of
 from reproductions.ppgn.step import Networks
 from reproductions.ppgn.training.options import HOLES
@@ -100,10 +100,7 @@ def evaluate(flags: argparse.Namespace) -> dict[str, object]:
     judge = train_judge(learned.images, learned.labels, len(real.classes), 0.9, flags.seed)
     print(f"it finds the class of {judge.accuracy:.1%} of others", flush=True)
     folder = Path(flags.output_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    make_folder(folder)
     figures = {
         "judge": judge.accuracy,
         **_reconstruction(parts, learned, rest, folder),

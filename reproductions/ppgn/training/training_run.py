@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -16,23 +15,23 @@ from common.errors import UserError, warn
 from common.files import written_whole
 from common.images import save_picture
 from common.interrupts import interrupts_held
+from common.reporting import Report
 from common.runs import (
     STATE,
+    TrainingFolder,
+    check_facts,
     check_writable,
-    command_line,
     load_state,
     new_folder,
-    read_settings,
-    save_state,
-    versions,
-    write_settings,
+    record,
 )
-from common.state import arrays_of, restore
+from common.state import arrays_of, restore, whole_number
 from reproductions.ppgn.training.options import own_flags
 from reproductions.ppgn.training.pictures import Pictures
-from reproductions.ppgn.training.report import Report
 
 SAMPLES, REPORT = "samples", "report.json"
+
+_REMEDY = "try a smaller --learning_rate in a new run"
 
 #: Iterations between two rows of the table.
 _ROW = 20
@@ -101,7 +100,8 @@ def train(
     if not devices.agree(json.dumps(facts)):
         raise UserError("the workers differ in their pictures or networks, and must not")
     # In every worker, so that none waits for one that has ended.
-    _check_facts(flags, facts)
+    if flags.resume is not None:
+        check_facts(flags.resume, facts, "has learned from something else")
     run = _Run(flags, trainer, pictures, devices)
     try:
         if devices.is_chief:
@@ -142,7 +142,7 @@ class _Run:
         if self._done:
             print(f"going on after iteration {self._done} of {flags.iterations}", flush=True)
         self._report = Report(
-            self.folder, trainer.columns, trainer.shown, flags.iterations, self._done
+            self.folder, trainer.columns, flags.iterations, self._done, trainer.shown
         )
 
     def train(self) -> None:
@@ -152,7 +152,7 @@ class _Run:
                 self._rows.clear()
             return
         first = self._done
-        self._saved = time.monotonic()
+        self._states = TrainingFolder(self.folder, self._flags.checkpoint_interval, _REMEDY)
         try:
             if first == 0:
                 self._show()
@@ -192,22 +192,25 @@ class _Run:
         """Writes what is due after a step."""
         last = self._done == self._flags.iterations
         if last or self._done % _ROW == 0:
-            self._report.steps(self._done, np.mean(self._rows, axis=0))
+            self._report.add(self._done, np.mean(self._rows, axis=0))
             self._rows.clear()
         if last or self._done % self._flags.save_interval == 0:
             self._show()
-        if time.monotonic() - self._saved >= self._flags.checkpoint_interval:
+        if self._states.due():
             self._save()
 
     def _save(self) -> None:
-        _save(self.folder, self._trainer, self._done, self._rows)
-        self._saved = time.monotonic()
+        trainer = self._trainer
+        # What was measured since the last row of the table.
+        pending = np.array(self._rows, np.float64).reshape(-1, len(trainer.columns))
+        place = {"iteration": self._done, "pending": pending, **trainer.place()}
+        self._states.save({**arrays_of(trainer.variables()), **place})
 
     def _show(self) -> None:
         sheet = self._trainer.sheet()
         if sheet is not None:
             save_picture(sheet, self.folder / SAMPLES / f"iteration_{self._done:07d}.png")
-        self._report.pictures(self._done, sheet)
+        self._report.pictures(self._done, None if sheet is None else sheet[None])
 
 
 def _mirrored(
@@ -234,49 +237,15 @@ def check_batch(flags: argparse.Namespace, devices: Devices) -> None:
         check_writable(flags.results_dir if flags.resume is None else flags.resume)
 
 
-def _check_facts(flags: argparse.Namespace, facts: Mapping[str, object]) -> None:
-    """Refuses to go on with a run that has learned from other pictures or of another encoder."""
-    if flags.resume is None:
-        return
-    before = read_settings(flags.resume)
-    for fact, value in facts.items():
-        if before.get(fact) != value:
-            raise UserError(
-                f"{flags.resume} has learned from something else: its {fact} is "
-                f"{before.get(fact)}, here it is {value}"
-            )
-
-
 def _folder(flags: argparse.Namespace, name: str, facts: Mapping[str, object]) -> Path:
-    command = command_line()
-    settings = {"script": flags.script, "flags": own_flags(flags), "versions": versions()}
-    if flags.resume is None:
-        path = new_folder(flags.results_dir, name)
-        settings["command"] = command
-    else:
-        path = flags.resume
-        before = read_settings(path)
-        resumed = before.get("resumed", [])
-        if not isinstance(resumed, list):
-            raise UserError(f"the settings of {path} are damaged: resumed is {resumed!r}")
-        settings = {**before, **settings, "resumed": [*resumed, command]}
-    write_settings(path, {**settings, **facts})
+    resumed = flags.resume is not None
+    path = flags.resume if resumed else new_folder(flags.results_dir, name)
+    record(path, flags.script, own_flags(flags), facts, resumed)
     try:
         (path / SAMPLES).mkdir(exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror}") from None
     return path
-
-
-def _save(folder: Path, trainer: Trainer, done: int, rows: Sequence) -> None:
-    arrays = arrays_of(trainer.variables())
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise UserError(
-            "the weights are not numbers any more; try a smaller --learning_rate in a new run"
-        )
-    # What was measured since the last row of the table.
-    pending = np.array(rows, np.float64).reshape(-1, len(trainer.columns))
-    save_state(folder, **arrays, iteration=done, pending=pending, **trainer.place())
 
 
 def _restore(flags: argparse.Namespace, trainer: Trainer) -> tuple[int, list]:
@@ -289,8 +258,8 @@ def _restore(flags: argparse.Namespace, trainer: Trainer) -> tuple[int, list]:
         return 0, []
     try:
         restore(trainer.variables(), state)
-        done = _whole(state, "iteration")
-        trainer.go_on({name: _whole(state, name) for name in trainer.place()})
+        done = whole_number(state, "iteration")
+        trainer.go_on({name: whole_number(state, name) for name in trainer.place()})
         pending = state.get("pending", np.zeros(()))
         if pending.shape[1:] != (len(trainer.columns),) or not np.isfinite(pending).all():
             raise ValueError("what was measured last is missing")
@@ -302,14 +271,6 @@ def _restore(flags: argparse.Namespace, trainer: Trainer) -> tuple[int, list]:
     if done == flags.iterations:
         warn("all iterations are done; more --iterations go on")
     return done, [tuple(row) for row in pending]
-
-
-def _whole(state: Mapping[str, np.ndarray], name: str) -> int:
-    """A whole number of a state, 0 or more."""
-    array = state.get(name)
-    if array is None or array.shape or array.dtype.kind not in "iub" or array < 0:
-        raise ValueError(f"it has no {name}")
-    return int(array)
 
 
 def read_figures(folder: Path) -> dict[str, float]:

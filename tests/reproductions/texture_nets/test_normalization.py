@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.normalization import batch_normalization, moments
+from reproductions.texture_nets.normalization import batch_normalization, moments
 
 
 def images(*shape, mean=3.0, dtype=np.float32):

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 from common.caffe import Layer
 from common.caffe_convolution import Convolution, Deconvolution
-from common.caffe_params import (
+from common.caffe_pooling import LRN, Pooling
+from common.caffe_weights import WeightSource
+from reproductions.ppgn.caffe.params import (
     at_least,
     blobs_of,
     bounded,
@@ -14,8 +16,6 @@ from common.caffe_params import (
     keras_name,
     pair,
 )
-from common.caffe_pooling import LRN, Pooling
-from common.caffe_weights import WeightSource
 
 _MOST_CHANNELS = 2**12  # that LRN sums over by a matrix of channels x channels
 _MOST_GROUPS = 2**12  # each is a convolution of its own

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from common.caffe_arithmetic import Log, caffe_axis, caffe_shape, keras_axis, keras_shape
 from common.errors import UserError
-from tests.caffe_layers import assert_forward, assert_like, one_layer, singles, value_and_gradients
+from tests.caffe_layers import assert_like, one_layer, singles, value_and_gradients
 
 SHAPES = [(2, 3), (2, 3, 4), (2, 3, 4, 2), (2, 3, 1, 2, 2)]
 
@@ -87,10 +86,6 @@ def test_log(random, shape, base, scale, shift):
 @pytest.mark.parametrize("base", ["0", "1", "-2"])
 def test_refused_bases(base):
     refuses("Log", f"log_param {{ base: {base} }}", [(2, 3)], "must be above 0 and not 1, got")
-
-
-def test_the_base_of_the_layer():
-    assert_forward(np.asarray(Log(10.0)(np.float32([1000, 10]))), np.array([3.0, 1]))
 
 
 RESHAPES = [
@@ -348,15 +343,3 @@ def test_refused_scales(params, shapes, reason):
 )
 def test_numbers_that_are_none(kind, params, number):
     refuses(kind, params % number, [(1, 3, 4, 4)], "must be a finite number, got")
-
-
-def test_axes_and_shapes():
-    assert [keras_axis(a, 4) for a in range(-4, 4)] == [0, 3, 1, 2] * 2
-    assert [keras_axis(a, 3) for a in range(-3, 3)] == [caffe_axis(a, 3) for a in range(-3, 3)]
-    assert [caffe_axis(a, 2) for a in range(-2, 2)] == [0, 1, 0, 1]
-    for axis in (4, -5, 2**31 - 1):
-        with pytest.raises(ValueError, match=f"no axis {axis} among 4"):
-            keras_axis(axis, 4)
-    assert keras_shape((None, 3, 4, 5)) == (None, 4, 5, 3)
-    for shape in ((None, 3, 4, 5), (2, 3), (None,), (1, 2, 3, 4, 5)):
-        assert caffe_shape(keras_shape(shape)) == shape

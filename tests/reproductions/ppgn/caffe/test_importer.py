@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 
 from common.caffe import parse_prototxt, read_prototxt
-from common.caffe_builders import LAYERS
-from common.caffe_import import import_network
-from common.caffe_params import keras_name
 from common.caffe_weights import random_weights
 from common.errors import UserError
+from reproductions.ppgn.caffe.builders import LAYERS
+from reproductions.ppgn.caffe.importer import import_network
+from reproductions.ppgn.caffe.params import keras_name
 from tests.caffe_layers import (
     assert_forward,
     declared,
@@ -22,7 +22,7 @@ from tests.caffe_layers import (
     to_keras,
 )
 
-FILES = Path(__file__).parents[1] / "references" / "caffe"
+FILES = Path(__file__).parents[3] / "references" / "caffe"
 IMAGE = 'input: "data" input_shape { dim: 1 dim: 3 dim: 6 dim: 6 }\n'
 VECTOR = 'input: "data" input_shape { dim: 1 dim: 6 }\n'
 

@@ -1,0 +1,1 @@
+"""Builds Keras models from any network that is described in Caffe's files."""
