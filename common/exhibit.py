@@ -79,7 +79,7 @@ def numbered(folder: Path, pattern: str) -> list[tuple[int, Path]]:
     if not folder.is_dir():
         return []
     names = ((re.fullmatch(pattern, path.name), path) for path in folder.iterdir())
-    return sorted((int(name[1]), path) for name, path in names if name)
+    return sorted((int(name[1]), path) for name, path in names if name and path.is_file())
 
 
 def existing(*pictures: Picture) -> list[Picture]:
@@ -130,13 +130,18 @@ def seconds_of(table: Mapping[str, Sequence[str]]) -> float | None:
 
 
 def read_figures(path: Path) -> dict[str, float]:
-    """Reads what was measured at the end, a number for each name; empty if nothing was."""
+    """Reads what was measured at the end, a finite number for each name; empty if nothing was."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     found = found if isinstance(found, dict) else {}
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {name: value for name, value in found.items() if _is_finite(value)}
+
+
+def _is_finite(value: object) -> bool:
+    # Beyond 1e300 a whole number may be no float.
+    return type(value) in (int, float) and -1e300 < value < 1e300
 
 
 def _number(text: str) -> float:

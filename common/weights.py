@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.originals import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MANIFEST = REPOSITORY / "pretrained" / "manifest.json"
 OFFLINE = "put the file there yourself, or use random weights (--weights random): no file needed"
 

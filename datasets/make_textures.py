@@ -5,7 +5,7 @@ and tiles: its right edge continues at its left, its lower edge at its upper one
 gives the same pictures again.
 
     python datasets/make_textures.py
-    python datasets/make_textures.py pebbles bark --output_dir /tmp/textures
+    python datasets/make_textures.py pebbles bark --output_dir results/textures
 """
 
 import sys

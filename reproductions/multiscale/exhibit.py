@@ -9,6 +9,7 @@ from common.exhibit import (
     curves,
     existing,
     numbered,
+    numbers,
     read_columns,
     seconds_of,
 )
@@ -25,10 +26,13 @@ def exhibit(run: Path, settings: Mapping[str, object]) -> Exhibit:
         settings: its `run.json`.
     """
     table = read_columns(run / "losses.csv")
+    # Iterations are counted from 0 in files, from 1 for people.
+    made = [str(int(number) + 1) for number in numbers(table.get("iteration", ())) if number >= 0]
+    table = {**table, "iteration": made}
     return Exhibit(
         title=_title(settings),
         sources=[
-            Picture(path, f"source {number}: {_name(settings, number)}")
+            Picture(path, _name(settings, number))
             for number, path in numbered(run, r"source_(\d+)\.png")
         ],
         growth=[

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.images import pictures_in, read_picture
+from common.originals import REPOSITORY
 from common.vgg19_layers import LAYERS
 from common.vgg19_pixels import preprocess
 from common.vgg19_weights import load_weights
@@ -15,7 +16,7 @@ from reproductions.multiscale.naming import novelty_folder
 from reproductions.multiscale.pixels import optimise_pixels
 from reproductions.multiscale.start import make_start
 
-_TEXTURES = Path(__file__).resolve().parents[2] / "datasets" / "textures"
+_TEXTURES = REPOSITORY / "datasets" / "textures"
 
 
 def make_novelties(flags: argparse.Namespace) -> Path:

@@ -46,10 +46,14 @@ def _sampling(run: Path, flags: Mapping[str, object]) -> Exhibit:
     table = read_columns(run / "steps.csv")
     chains = list(dict.fromkeys(table.get("chain", ())))
     start = Path(str(flags.get("init_file")))
+    # Chains that ran alone share the folder of samples: they are the newest run's.
+    runs = [path.parent for path in beside.glob("*.run/run.json")]
+    latest = max(runs, key=lambda path: (path / "run.json").stat().st_mtime, default=run)
+    kept = flags.get("save_every") != 0 and (len(chains) > 1 or latest.name == run.name)
     return Exhibit(
         title=_title(flags),
-        sources=existing(Picture(start, f"the start: {start.name}")),
-        growth=_samples(beside, chains, table),
+        sources=existing(Picture(start, f"the start: {start.name}")) if start.is_absolute() else [],
+        growth=_samples(beside, chains, table) if kept else [],
         results=existing(
             *(
                 Picture(beside / f"sheet_{name}.jpg", "the last images of all chains")

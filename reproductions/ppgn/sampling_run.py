@@ -1,4 +1,4 @@
-"""The two scripts: from flags to chains, and from chains to pictures."""
+"""`sampling_class.py` and `sampling_caption.py`: from flags to chains, from chains to pictures."""
 
 import argparse
 import functools

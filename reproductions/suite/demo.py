@@ -1,6 +1,7 @@
 """The demo: all five papers in their quick form, from nothing to a gallery of pictures.
 
-Results go to `results/demo`. What is done there is not done again, and what was broken off goes on.
+Results go to `results/demo`. What is done there is not done again; a run that was broken off goes
+on, and what leaves no run to go on with, which takes seconds, is made anew.
 """
 
 import json
@@ -13,11 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.errors import UserError
+from common.exhibit import read_figures
 from common.files import make_folder, written_whole
+from common.runs import SETTINGS, read_settings
+from reproductions.suite.papers import REPRODUCTIONS
 
 DEMO = Path("results", "demo")
 _DONE = DEMO / "done.json"
-_REPRODUCTIONS = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,6 @@ class Step:
         script: of the package, without its ending.
         flags: the words after it.
         begun: pattern of the folder of its run in `results/demo`, if it can be gone on with.
-        resume: the flag for that.
     """
 
     paper: str
@@ -38,11 +41,10 @@ class Step:
     script: str
     flags: tuple[str, ...]
     begun: str | None = None
-    resume: str = "--resume"
 
     def command(self, *flags: str) -> list[str]:
         """The words of a command, as a process takes them."""
-        script = _REPRODUCTIONS / self.paper / f"{self.script}.py"
+        script = REPRODUCTIONS / self.paper / f"{self.script}.py"
         # As it is typed: so it stands in the run's settings.
         return [sys.executable, os.path.relpath(script), *flags]
 
@@ -146,8 +148,10 @@ def run_demo(steps: Sequence[Step]) -> list[Step]:
             continue
         title = f"[{papers.index(step.paper) + 1}/{len(papers)}] {step.paper}: {step.what}"
         if _key(step) in done and _is_there(step):
-            print(f"{title}: done before", flush=True)
+            print(f"{title}: done before, in {done[_key(step)]:.0f} s", flush=True)
             continue
+        # What the paper does later is made of what is made now.
+        done = {key: seconds for key, seconds in done.items() if key not in _from(step, steps)}
         print(f"\n{title}", flush=True)
         began = time.perf_counter()
         command = _command(step)
@@ -167,22 +171,40 @@ def _key(step: Step) -> str:
     return shlex.join([step.paper, step.script, *step.flags])
 
 
+def _from(step: Step, steps: Sequence[Step]) -> set[str]:
+    """A step and those of its paper that come after it."""
+    later = steps[steps.index(step) :]
+    return {_key(other) for other in later if other.paper == step.paper}
+
+
 def _is_there(step: Step) -> bool:
     """Whether the results of a step that was done have not been removed since."""
     return (DEMO / step.paper).is_dir() and (step.begun is None or _begun(step) is not None)
 
 
 def _begun(step: Step) -> Path | None:
-    """The folder of the run of a step, if it has begun; the latest of several."""
+    """The folder of the run that the step's command began; the latest of several."""
     if step.begun is None:
         return None
-    found = [path.parent for path in DEMO.glob(f"{step.begun}/run.json")]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+    command = shlex.join(step.command(*step.flags)[1:])
+    found = [
+        path.parent
+        for path in DEMO.glob(f"{step.begun}/{SETTINGS}")
+        if _settings(path.parent).get("command") == command
+    ]
+    return max(found, key=lambda folder: (folder / SETTINGS).stat().st_mtime, default=None)
+
+
+def _settings(run: Path) -> dict:
+    try:
+        return read_settings(run)
+    except UserError:  # damaged: nothing that can be gone on with
+        return {}
 
 
 def _command(step: Step) -> list[str]:
     begun = _begun(step)
-    return step.command(*(step.flags if begun is None else (step.resume, begun.as_posix())))
+    return step.command(*(step.flags if begun is None else ("--resume", begun.as_posix())))
 
 
 def _run(command: Sequence[str]) -> int:
@@ -202,11 +224,7 @@ def _run(command: Sequence[str]) -> int:
 
 def _read_done() -> dict[str, float]:
     """The steps that were made, with their seconds."""
-    try:
-        done = json.loads(_DONE.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return done if isinstance(done, dict) else {}
+    return read_figures(_DONE)
 
 
 def _write_done(done: dict[str, float]) -> None:
@@ -228,6 +246,7 @@ def main(argv: Sequence[str] = ()) -> int:
         UserError: a folder or file cannot be written.
     """
     from reproductions.suite.gallery import write_gallery
+    from reproductions.suite.gallery.command import existing_folders
 
     began = time.perf_counter()
     try:
@@ -235,7 +254,8 @@ def main(argv: Sequence[str] = ()) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
         return 130
-    page = write_gallery([Path("results")], Path("results"))
+    make_folder(DEMO)
+    page = write_gallery(existing_folders(), DEMO.parent)
     minutes, seconds = divmod(round(time.perf_counter() - began), 60)
     print(f"\n{minutes} min {seconds} s. Open {page} in a browser: every picture, how it grew, how")
     print("to make it again. `python -m reproductions` lists what else there is.")

@@ -83,7 +83,10 @@ def recipes(paper: Paper) -> Sequence[Recipe]:
 
 
 def _ppgn_recipes() -> list[Recipe]:
-    from reproductions.ppgn.recipes import DIGITS, RECIPES
+    try:
+        from reproductions.ppgn.recipes import DIGITS, RECIPES
+    except ImportError:  # nothing is installed yet
+        return []
 
     run = "python -m reproductions.ppgn.recipes"
     own = Recipe("all of it on drawn digits, nothing is downloaded", f"{run} {DIGITS}")

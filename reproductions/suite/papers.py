@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-REPRODUCTIONS = Path(__file__).resolve().parents[1]
+from common.originals import REPOSITORY
+
+REPRODUCTIONS = REPOSITORY / "reproductions"
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,10 @@ PAPERS = (
         _scripts(
             "texture_nets",
             ("train a generator of a texture", "texture_train.py --preset quick"),
-            ("then samples of it", "texture_sample.py -model data/out/model.keras"),
+            (
+                "then samples of it",
+                "texture_sample.py -model data/out/model.keras -save_path data/out/samples",
+            ),
             (
                 "train a generator that paints in a style",
                 "stylization_train.py --preset quick -tmp_path results/style",

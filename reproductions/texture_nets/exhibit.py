@@ -31,16 +31,14 @@ def exhibit(run: Path, settings: Mapping[str, object]) -> Exhibit:
     target = Path(str(flags.get("style_image" if stylises else "texture", "a picture")))
     table = read_columns(run / "losses.csv")
     parts = any(numbers(table.get("content", ())))
+    pictures = _pictures(run, set(numbers(table.get("iteration", ()))))
     return Exhibit(
         title=f"{target.stem}, {'painting in it' if stylises else 'a generator of it'}",
         sources=existing(
             Picture(run / "target.png", f"the {'style' if stylises else 'texture'}: {target.name}")
         ),
-        growth=[
-            Picture(path, f"after iteration {number}")
-            for number, path in numbered(run, r"train1_(\d+)\.png")
-        ],
-        results=[*_last_batch(run), *_samples(run)],
+        growth=[Picture(path, f"after iteration {number}") for number, path in pictures],
+        results=[*_last_batch(run, pictures), *_samples(run)],
         curves=curves(
             table,
             "iteration",
@@ -50,11 +48,16 @@ def exhibit(run: Path, settings: Mapping[str, object]) -> Exhibit:
     )
 
 
-def _last_batch(run: Path) -> list[Picture]:
-    iterations = numbered(run, r"train1_(\d+)\.png")
-    if not iterations:
+def _pictures(run: Path, iterations: set[float]) -> list[tuple[int, Path]]:
+    """The first picture of each batch that was saved; not those of an earlier run in the folder."""
+    found = numbered(run, r"train1_(\d+)\.png")
+    return [(number, path) for number, path in found if number in iterations]
+
+
+def _last_batch(run: Path, pictures: list[tuple[int, Path]]) -> list[Picture]:
+    if not pictures:
         return []
-    last = iterations[-1][0]
+    last = pictures[-1][0]
     return [
         Picture(path, f"picture {number} of the last batch")
         for number, path in numbered(run, rf"train(\d+)_{last}\.png")[:_BATCH]

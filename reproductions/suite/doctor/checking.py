@@ -5,9 +5,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from common.originals import REPOSITORY
 from reproductions.suite.doctor.checks import Comparison
 from reproductions.suite.doctor.findings import Findings
-from reproductions.suite.doctor.installed import REPOSITORY
 from reproductions.suite.papers import PAPERS
 
 REFERENCES = REPOSITORY / "tests" / "references"

@@ -7,6 +7,9 @@ from reproductions.suite.doctor.findings import Findings
 
 def look(findings: Findings) -> None:
     """Imports TensorFlow, and tells what it finds."""
+    asked = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if asked != "tensorflow":
+        findings.wrong("KERAS_BACKEND", f"{asked}; the suite needs TensorFlow: unset it")
     try:
         from common.quiet import import_tensorflow
 
@@ -24,8 +27,7 @@ def look(findings: Findings) -> None:
     else:
         findings.wrong(
             "Keras computes with",
-            f"{backend}; the suite needs TensorFlow: unset KERAS_BACKEND "
-            f"({os.environ.get('KERAS_BACKEND', 'not set')}) and see ~/.keras/keras.json",
+            f"{backend}; the suite needs TensorFlow: see ~/.keras/keras.json",
         )
     gpus = [_name(tf, gpu) for gpu in tf.config.list_physical_devices("GPU")]
     findings.good("device", ", ".join(gpus) or "the CPU (TensorFlow finds no GPU)")

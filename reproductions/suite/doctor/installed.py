@@ -3,11 +3,10 @@
 import platform
 import re
 from importlib import metadata
-from pathlib import Path
 
+from common.originals import REPOSITORY
 from reproductions.suite.doctor.findings import Findings
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 INSTALL = "python -m pip install -r requirements.txt, or make demo"
 
 _HOLDS = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
@@ -21,10 +20,14 @@ def look(findings: Findings) -> None:
     asked = re.search(r'requires-python = "(.*)"', (REPOSITORY / "pyproject.toml").read_text())
     tell(findings, "Python", platform.python_version(), asked[1], "install a later Python")
     for line in (REPOSITORY / "requirements.txt").read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
         name, bounds = requirement(line)
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
+            version = None
+        if version is None:  # also where its files are damaged
             findings.wrong(name, f"not installed: {INSTALL}")
         else:
             tell(findings, name, version, bounds, INSTALL)

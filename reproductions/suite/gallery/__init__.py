@@ -16,10 +16,11 @@ def main(argv: Sequence[str]) -> int:
         argv: the words after `gallery`.
 
     Returns:
-        The exit status: 0, 1 after a user's mistake (one line says which), 130 after Ctrl-C.
+        The exit status: 0.
 
     Raises:
         SystemExit: after `-h`, or a wrong flag (status 2).
+        UserError: see `write_gallery`.
     """
     from reproductions.suite.gallery.command import run
 

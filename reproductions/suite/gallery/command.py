@@ -1,18 +1,21 @@
 """The command line of the gallery."""
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import UserError
 from common.flags import Parser
 from reproductions.suite.gallery.finding import Run, find_runs
 from reproductions.suite.gallery.writing import write_page
 
 #: Where the scripts put their runs, if they are not told otherwise.
 DEFAULT_FOLDERS = ("results", "outputs", "output", "data/out")
+
+
+def existing_folders() -> list[str]:
+    """Where runs are looked for, as far as that is there."""
+    return [name for name in DEFAULT_FOLDERS if Path(name).is_dir()]
 
 
 def parse_gallery(argv: Sequence[str]) -> argparse.Namespace:
@@ -45,16 +48,8 @@ def parse_gallery(argv: Sequence[str]) -> argparse.Namespace:
 def run(argv: Sequence[str]) -> int:
     """Finds the runs, writes the page, and says so; see `main` of this package."""
     flags = parse_gallery(argv)
-    folders = flags.folders or [name for name in DEFAULT_FOLDERS if Path(name).is_dir()]
-    try:
-        runs = find_runs(folders)
-        page = write_page(runs, flags.output)
-    except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    runs = find_runs(flags.folders or existing_folders())
+    page = write_page(runs, flags.output)
     print(f"{_counted(runs)}: {page}")
     if not runs:
         print("make some with `make demo`, or see `python -m reproductions`")

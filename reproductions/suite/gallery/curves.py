@@ -12,7 +12,7 @@ POINTS = 200
 
 #: Of the drawing, and of the field within it that the curve is in.
 _WIDTH, _HEIGHT = 300, 150
-_LEFT, _TOP, _RIGHT, _BOTTOM = 58, 8, 296, 126
+_LEFT, _TOP, _RIGHT, _BOTTOM = 66, 8, 296, 126
 
 
 def draw_curve(curve: Curve, axis: str) -> str:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +15,12 @@ from tests.scripts import ROOT
 
 #: Stands for a script: makes a run's folder, and writes which words it got.
 SCRIPT = """
-import pathlib, sys
+import json, pathlib, shlex, sys
 words = sys.argv[1:]
 folder = pathlib.Path("results/demo/{paper}/run")
 folder.mkdir(parents=True, exist_ok=True)
-(folder / "run.json").write_text("{{}}")
+if "--resume" not in words:
+    (folder / "run.json").write_text(json.dumps({{"command": shlex.join(sys.argv)}}))
 with open("calls.txt", "a") as file:
     print("{paper}", *words, file=file)
 sys.exit("fail" in words)
@@ -29,7 +31,7 @@ sys.exit("fail" in words)
 def steps(tmp_path, monkeypatch):
     """From papers' names with words to steps of scripts that only write what they got."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "_REPRODUCTIONS", tmp_path / "reproductions")
+    monkeypatch.setattr(demo, "REPRODUCTIONS", tmp_path / "reproductions")
 
     def steps(*lines: str) -> list[Step]:
         made = []
@@ -65,8 +67,8 @@ def test_what_is_done_is_skipped(steps, capfd):
     assert calls() == ["a 1", "b 2"]
     out = capfd.readouterr().out
     assert out.splitlines() == [
-        "[1/2] a: something: done before",
-        "[2/2] b: something: done before",
+        "[1/2] a: something: done before, in 0 s",
+        "[2/2] b: something: done before, in 0 s",
     ]
 
 
@@ -99,9 +101,34 @@ def test_a_damaged_list_of_what_is_done(steps, text):
 
 
 def test_other_flags_are_another_step(steps):
+    """A run that was begun with others is none to go on with."""
     run_demo(steps("a 1"))
     run_demo(steps("b 1", "a 2"))
-    assert calls()[1:] == ["b 1", "a --resume results/demo/a/run"]
+    assert calls()[1:] == ["b 1", "a 2"]
+
+
+def test_what_is_made_of_removed_results_is_made_again_too(steps):
+    run_demo(steps("a 1", "a 2", "b 1"))
+    (DEMO / "a" / "run" / "run.json").unlink()
+    run_demo(steps("a 1", "a 2", "b 1"))
+    assert calls() == ["a 1", "a 2", "b 1", "a 1", "a 2"]
+
+
+def test_a_damaged_run_is_begun_anew(steps):
+    run_demo(steps("a fail"))
+    (DEMO / "a" / "run" / "run.json").write_text("{")
+    run_demo(steps("a fail"))
+    assert calls() == ["a fail", "a fail"]
+
+
+def test_a_demo_in_which_everything_fails(steps, monkeypatch, capfd):
+    made = steps("a fail")
+    monkeypatch.setattr(demo, "_steps", lambda: made)
+    Path("reproductions", "a", "do.py").write_text("raise SystemExit(1)")
+    assert demo.main() == 1
+    told = capfd.readouterr()
+    assert told.err == "failed: a; `python -m reproductions doctor` may say why\n"
+    assert Path("results", "index.html").is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
@@ -117,7 +144,7 @@ def test_control_c_waits_for_what_is_running(steps, tmp_path):
     code = (
         "import pathlib, sys\n"
         "from reproductions.suite import demo\n"
-        "demo._REPRODUCTIONS = pathlib.Path('reproductions').resolve()\n"
+        "demo.REPRODUCTIONS = pathlib.Path('reproductions').resolve()\n"
         "demo._steps = lambda: [demo.Step(p, 'x', 'do', ()) for p in 'ab']\n"
         "sys.exit(demo.main())\n"
     )
