@@ -54,9 +54,10 @@ class RunFolder:
             self._read_state()
         else:
             self.path = new_folder(flags.output_dir, name)
-        record(self.path, flags.script, own_flags(flags), facts, bool(flags.resume))
-        if not flags.resume:
+            # Before the settings, which make the folder a run to go on with.
             self._write_start()
+        self._copy_sources()
+        record(self.path, flags.script, own_flags(flags), facts, bool(flags.resume))
         self.saved = self.first
 
     def _read_state(self) -> None:
@@ -74,8 +75,12 @@ class RunFolder:
             temporary.write_text(command_line(), encoding="utf-8", errors="surrogateescape")
         for frame, picture in enumerate(self._pictures(self._start)):
             save_picture(picture, self.path / start_file(frame))
+
+    def _copy_sources(self) -> None:
         for number, picture in enumerate(self._sources):
-            save_picture(picture, self.path / source_file(number))
+            path = self.path / source_file(number)
+            if not path.exists():
+                save_picture(picture, path)
 
     def _pictures(self, pixels: np.ndarray) -> np.ndarray:
         return deprocess(pixels.reshape(self._start.shape))

@@ -422,7 +422,7 @@ def test_curve_keeps_peaks_and_tells_its_course():
     assert len(steps) // 2 < POINTS
     heights = np.cumsum([int(x.split()[1]), *steps[1::2]])
     assert heights.min() == 8 and heights[-1] == 126
-    assert sum(steps[::2]) == 296 - 58
+    assert sum(steps[::2]) == 296 - 66
 
 
 @pytest.mark.parametrize("y", [[], [float("nan")]])
