@@ -32,7 +32,7 @@ from reproductions.iccv_introspective.collection import (  # noqa: E402
 )
 from reproductions.iccv_introspective.draws import Draw, generator, noise  # noqa: E402
 from reproductions.iccv_introspective.index import Index  # noqa: E402
-from reproductions.iccv_introspective.network import build  # noqa: E402
+from reproductions.iccv_introspective.networks import build  # noqa: E402
 from reproductions.iccv_introspective.patches import draw_patches  # noqa: E402
 from reproductions.iccv_introspective.pixels import to_bytes  # noqa: E402
 from reproductions.iccv_introspective.settings import LearningSettings  # noqa: E402

@@ -40,7 +40,7 @@ MODULES = (
 )
 
 #: Python that is no program: what its block begins with or reads, and why.
-PARTS = {"def shallow(": "a part of network.py", '"data/index.h5"': "reads a run's own files"}
+PARTS = {"def shallow(": "a part of networks.py", '"data/index.h5"': "reads a run's own files"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from common.runs import noted_command
 from reproductions.iccv_introspective.classes import texture_class
 from reproductions.iccv_introspective.learn_run import learn
 from reproductions.iccv_introspective.learned import read_learning
-from reproductions.iccv_introspective.network import check_network
+from reproductions.iccv_introspective.networks import check_network
 from reproductions.iccv_introspective.options import own_flags, settings_of
 from reproductions.iccv_introspective.run_folder import new_run
 from reproductions.iccv_introspective.settings import LearningSettings, StageSettings

@@ -30,7 +30,7 @@ from reproductions.iccv_introspective.latest import keep_latest, load_latest, sa
 from reproductions.iccv_introspective.learned import note_learning
 from reproductions.iccv_introspective.learning import Learning
 from reproductions.iccv_introspective.links import link_syntheses, synthesis_runs
-from reproductions.iccv_introspective.network import build
+from reproductions.iccv_introspective.networks import build
 from reproductions.iccv_introspective.pixels import to_bytes
 from reproductions.iccv_introspective.report import Report
 from reproductions.iccv_introspective.round_file import RoundFile, round_path

@@ -46,7 +46,7 @@ class StageSettings(SynthesisSettings):
 class LearningSettings(SynthesisSettings):
     """The constants of learn-texture."""
 
-    network: str = _constant("dcgan", str, "the discriminator, by its name in network.py")
+    network: str = _constant("dcgan", str, "the discriminator, by its name in networks.py")
     filters: int = _constant(64, positive_int, "filters of the first convolution (df_dim)")
     patch_size: int = _constant(64, positive_int, "side of the network's input, in pixels")
     images: int = _constant(

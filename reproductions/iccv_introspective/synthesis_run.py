@@ -20,7 +20,7 @@ from reproductions.iccv_introspective.journal import Journal, Stopped
 from reproductions.iccv_introspective.latest import keep_latest, load_latest, save_latest
 from reproductions.iccv_introspective.learned import note_run, read_learning
 from reproductions.iccv_introspective.links import link_run
-from reproductions.iccv_introspective.network import build
+from reproductions.iccv_introspective.networks import build
 from reproductions.iccv_introspective.pixels import to_bytes
 from reproductions.iccv_introspective.report import Report
 from reproductions.iccv_introspective.round_file import RoundFile, round_path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from reproductions.iccv_introspective.network import build
+from reproductions.iccv_introspective.networks import build
 from reproductions.iccv_introspective.patches import draw_patches
 from reproductions.iccv_introspective.settings import LearningSettings
 from reproductions.iccv_introspective.steps import Steps

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from reproductions.iccv_introspective import network
-from reproductions.iccv_introspective.network import NETWORKS, build, check_network
+from reproductions.iccv_introspective.networks import NETWORKS, build, check_network
 from reproductions.iccv_introspective.settings import LearningSettings
 
 #: Standard deviation of a normal distribution cut at two deviations, as TensorFlow draws it.
