@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from reproductions.iccv_introspective import network
+from reproductions.iccv_introspective import networks
 from reproductions.iccv_introspective.networks import NETWORKS, build, check_network
 from reproductions.iccv_introspective.settings import LearningSettings
 
@@ -161,7 +161,7 @@ def test_a_network_that_is_added_is_used(monkeypatch):
         inputs = keras.Input((patch, patch, 3))
         return keras.Model(inputs, keras.layers.Dense(logits)(keras.layers.Flatten()(inputs)))
 
-    monkeypatch.setitem(network.NETWORKS, "linear", linear)
+    monkeypatch.setitem(networks.NETWORKS, "linear", linear)
     check_network("linear")
     settings = tiny(network="linear", filters=7, random_seed=5)
     model = build(settings, 3)
