@@ -343,7 +343,7 @@ def test_a_full_disk(folder):
     def limit_file_size():
         import resource
 
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     argv = [*SMALL, "-s", "a.png", "--output-dir", "made"]
     ended = finish(start([script_path("synthesize"), *argv], folder, preexec_fn=limit_file_size))
