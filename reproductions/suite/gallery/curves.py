@@ -12,6 +12,9 @@ POINTS = 200
 
 #: Of the drawing, and of the field within it that the curve is in.
 _WIDTH, _HEIGHT = 300, 150
+
+#: Part of a number that float32 does not tell.
+_ROUNDING = 1e-6
 _LEFT, _TOP, _RIGHT, _BOTTOM = 66, 8, 296, 126
 
 
@@ -98,10 +101,10 @@ def _places(
 
 
 def _fractions(values: Sequence[float], first: float, last: float) -> list[float]:
-    """From 0 at `first` to 1 at `last`; 0.5 if there is nothing between them."""
+    """From 0 at `first` to 1 at `last`; 0.5 if there is nothing but rounding between them."""
     # Halved, or the difference of two large numbers might be infinite.
     span = last / 2 - first / 2
-    if span == 0:
+    if abs(span) <= _ROUNDING * abs(last):
         return [0.5] * len(values)
     return [min(1.0, max(0.0, (value / 2 - first / 2) / span)) for value in values]
 

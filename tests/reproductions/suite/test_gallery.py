@@ -425,6 +425,12 @@ def test_curve_keeps_peaks_and_tells_its_course():
     assert sum(steps[::2]) == 296 - 66
 
 
+def test_rounding_is_no_course():
+    drawn = draw_curve(Curve("p", range(3), [1.0, 1.0 - 1e-7, 1.0]), "step")
+    (path,) = re.findall(r'class="line" d="M(.*?)"', drawn)
+    assert {int(height) for height in re.findall(r"\d+ (-?\d+)", path)} == {0, 67}
+
+
 @pytest.mark.parametrize("y", [[], [float("nan")]])
 def test_a_curve_without_numbers_is_not_drawn(y):
     assert draw_curve(Curve("loss", range(5), y), "step") == ""
