@@ -191,6 +191,8 @@ def check(words: list[str], folder: Path) -> str:
         return _need(not missing, "make", f"no target {missing}")
     if program == "tensorboard":
         return _need("--logdir" in rest and len(rest) == 2, "tensorboard", "no --logdir")
+    if rest[:2] == ["-m", "venv"]:
+        return _need(rest[2:] == [".venv"], "environment", "another environment")
     if rest[:2] == ["-m", "pytest"]:
         paths = [word for word in rest if word.startswith("tests/")]
         return _need(all((ROOT / p).exists() for p in paths), "pytest", f"no such test {paths}")

@@ -91,7 +91,7 @@ def _ppgn_recipes() -> list[Recipe]:
     run = "python -m reproductions.ppgn.recipes"
     own = Recipe("all of it on drawn digits, nothing is downloaded", f"{run} {DIGITS}")
     originals = [
-        Recipe(recipe.about, f"{run} {number} {recipe.example}")
+        Recipe(f"{recipe.about} (with downloaded weights)", f"{run} {number} {recipe.example}")
         for number, recipe in RECIPES.items()
     ]
     return [own, *originals]

@@ -31,7 +31,11 @@ def exhibit(run: Path, settings: Mapping[str, object]) -> Exhibit:
     target = Path(str(flags.get("style_image" if stylises else "texture", "a picture")))
     table = read_columns(run / "losses.csv")
     parts = any(numbers(table.get("content", ())))
-    pictures = _pictures(run, set(numbers(table.get("iteration", ()))))
+    pictures = [
+        (number, path)
+        for number, path in numbered(run, r"train1_(\d+)\.png")
+        if number in set(numbers(table.get("iteration", ()))) and _is_of_run(path, run)
+    ]
     return Exhibit(
         title=f"{target.stem}, {'painting in it' if stylises else 'a generator of it'}",
         sources=existing(
@@ -48,10 +52,10 @@ def exhibit(run: Path, settings: Mapping[str, object]) -> Exhibit:
     )
 
 
-def _pictures(run: Path, iterations: set[float]) -> list[tuple[int, Path]]:
-    """The first picture of each batch that was saved; not those of an earlier run in the folder."""
-    found = numbered(run, r"train1_(\d+)\.png")
-    return [(number, path) for number, path in found if number in iterations]
+def _is_of_run(path: Path, run: Path) -> bool:
+    """Not of an earlier run in the same folder: the copy of the texture is written first."""
+    target = run / "target.png"
+    return not target.exists() or path.stat().st_mtime >= target.stat().st_mtime
 
 
 def _last_batch(run: Path, pictures: list[tuple[int, Path]]) -> list[Picture]:
@@ -68,4 +72,5 @@ def _samples(run: Path) -> list[Picture]:
     """What `texture_sample.py` or `stylization_process.py` put into a folder in the run's own."""
     folder = run / "samples"
     paths = sorted(folder.glob("*.png")) if folder.is_dir() else []
-    return [Picture(path, f"sample {path.stem}") for path in paths[:_SAMPLES]]
+    own = [path for path in paths if _is_of_run(path, run)]
+    return [Picture(path, f"sample {path.stem}") for path in own[:_SAMPLES]]

@@ -1,5 +1,6 @@
 """The demo: what is run, gone on with, skipped, and what failing does to the others."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -98,6 +99,18 @@ def test_a_damaged_list_of_what_is_done(steps, text):
     (DEMO / "done.json").write_text(text)
     assert run_demo(steps("a 1")) == []
     assert calls() == ["a 1"]
+
+
+def test_a_removed_file_is_made_again(steps):
+    """Of a step that leaves no run to go on with."""
+    [step] = steps("a 1")
+    step = dataclasses.replace(step, begun=None, makes="a/run/*.json")
+    run_demo([step])
+    run_demo([step])
+    assert calls() == ["a 1"]
+    (DEMO / "a" / "run" / "run.json").unlink()
+    run_demo([step])
+    assert calls() == ["a 1", "a 1"]
 
 
 def test_other_flags_are_another_step(steps):

@@ -207,7 +207,9 @@ def test_ppgn_training(run):
 def test_texture_nets(run, flags, content, title, drawn):
     write(run, "target.png", "train1_2.png", "train1_10.png", "train2_10.png", "samples/1.png")
     # An earlier run in this folder was longer.
-    write(run, "train1_400.png")
+    write(run, "train1_400.png", "train1_3.png", "samples/2.png")
+    for name in ("train1_3.png", "samples/2.png"):
+        os.utime(run / name, (0, 0))
     rows = "".join(f"{number},2,1.5,{content},{number}\n" for number in range(1, 11))
     write(run, "losses.csv", text=f"iteration,loss,texture,content,seconds\n{rows}")
     found = exhibit("texture_nets", run, flags=flags)
