@@ -4,9 +4,11 @@ import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from datasets.download import table
 from tests.readme_commands import (
     ROOT,
     Command,
@@ -52,9 +54,17 @@ def is_at_once(words: list[str]) -> bool:
     return words[1:] in AT_ONCE or (words[0] == "python" and words[-1] in ("-h", "--list"))
 
 
+def downloaded() -> set[str]:
+    """Names of pictures that only `datasets/download.py` gets."""
+    ours = {path.name for path in (ROOT / "datasets" / "textures").iterdir()}
+    return {Path(row.path).name for row in table()} - ours
+
+
 def is_real(command: Command, words: list[str]) -> bool:
     """Whether the slow test runs it: it takes minutes at most, and downloads nothing."""
     if not command.block or words[0] != "python" or "$" in command.text:
+        return False
+    if downloaded() & set(words):
         return False
     if words[2:] in MODULES or "--preset quick" in command.text:
         return True
@@ -185,22 +195,22 @@ def test_what_ends_at_once(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("readme", sorted({command.readme for command in COMMANDS}))
+@pytest.mark.parametrize("readme", sorted({part.readme for part in (*COMMANDS, *CODE)}))
 def test_real_runs(readme, folder):
-    """Quick settings run, in the README's order: a command may use what those above it made."""
-    commands = [c for c in COMMANDS if c.readme == readme]
-    real = [w for c in commands for w in simple_commands(c.text) if is_real(c, w)]
-    if not real:
-        pytest.skip("no command here is quick")
-    for words in real:
+    """Quick settings and Python run in the README's order: each may use what those above made."""
+    steps = [
+        (command.line, words)
+        for command in COMMANDS
+        if command.readme == readme
+        for words in simple_commands(command.text)
+        if is_real(command, words)
+    ]
+    for code in CODE:
+        if code.readme == readme and not any(mark in code.text for mark in PARTS):
+            program = folder / f"line_{code.line}.py"
+            program.write_text(f"import sys; sys.path[0] = {str(ROOT)!r}\n{code.text}")
+            steps.append((code.line, ["python", program.name]))
+    if not steps:
+        pytest.skip("nothing here is quick")
+    for _, words in sorted(steps):
         run(words, folder)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("code", CODE, ids=str)
-def test_real_python(code, folder):
-    for mark, why in PARTS.items():
-        if mark in code.text:
-            pytest.skip(why)
-    (folder / "program.py").write_text(f"import sys; sys.path[0] = {str(ROOT)!r}\n{code.text}")
-    run(["python", "program.py"], folder)
