@@ -8,20 +8,22 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 
-import_tensorflow()
+import_keras()
 
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+from keras import ops  # noqa: E402
 
 from benchmarks.machine import peak_memory, time_calls  # noqa: E402
-from benchmarks.tensorflow_side import TEXTURE, product_rate  # noqa: E402
+from benchmarks.suite_side import TEXTURE, product_rate  # noqa: E402
 from common.images import read_picture  # noqa: E402
 from reproductions.iccv_introspective import learn_run  # noqa: E402
 from reproductions.iccv_introspective.classes import ImageClass, texture_class  # noqa: E402
@@ -71,16 +73,38 @@ def traces(steps: Steps, patch: int) -> dict[str, int]:
     return {name: step.experimental_get_tracing_count() for name, step in names.items()}
 
 
-def speed(patches: int, count: int, folder: str) -> dict:
-    """Measures steps of learning and of synthesis at the original's sizes.
+class Stepper(NamedTuple):
+    """What is measured.
+
+    Attributes:
+        calls: `synthesis`, which comes first and leaves the network as it is, and `learning`: each
+            makes a step.
+        losses: of the steps that were made, by the same names.
+        load: loads the pictures of a batch.
+        draw: draws the patches of a step.
+        steps: the compiled steps.
+        size: height and width of a picture.
+    """
+
+    calls: dict[str, Callable]
+    losses: dict[str, list[float]]
+    load: Callable
+    draw: Callable
+    steps: Steps
+    size: tuple[int, int]
+
+
+def stepper(patches: int, count: int, folder: str, batch: int = 100) -> Stepper:
+    """Steps of learning and of synthesis at the original's sizes.
 
     Args:
         patches: of a step.
-        count: how many steps of each kind to time.
+        count: how many steps of each kind there are to make, at most.
         folder: takes the index of the pictures, and `exchange.npz` for the alternative: weights,
             pictures, and the patches of each step.
+        batch: pictures that the patches are of.
     """
-    at = LearningSettings(patches=patches)
+    at = LearningSettings(patches=patches, batch_size=batch)
     texture = _texture(at.patch_size)
     size = texture.images.shape[1:3]
     collection = _collection(Path(folder), texture, at)
@@ -96,7 +120,7 @@ def speed(patches: int, count: int, folder: str) -> dict:
         return draw_patches(random, patches, at.batch_size, size, at.patch_size)
 
     pictures, slots = load()
-    draws = [draw(step) for step in range(count + 1)]
+    draws = [draw(step) for step in range(count)]
     np.savez(
         Path(folder, "exchange.npz"),
         pictures=pictures,
@@ -107,9 +131,8 @@ def speed(patches: int, count: int, folder: str) -> dict:
         **{variable.path: variable.numpy() for variable in model.variables},
     )
 
-    # Synthesis first: it leaves the network as it is.
-    images = tf.constant(pictures[slots] / np.float32(127.5) - 1)
-    moved = [images, tf.zeros_like(images), tf.zeros_like(images)]
+    images = ops.convert_to_tensor(pictures[slots] / np.float32(127.5) - 1)
+    moved = [images, ops.zeros_like(images), ops.zeros_like(images)]
     losses = {"learning": [], "synthesis": []}
 
     def synthesize():
@@ -132,14 +155,26 @@ def speed(patches: int, count: int, folder: str) -> dict:
         losses["learning"].append(float(loss))
         return float(accuracy)
 
-    result = {"size": size}
-    for name, call in (("synthesis", synthesize), ("learning", learn)):
+    return Stepper({"synthesis": synthesize, "learning": learn}, losses, load, draw, steps, size)
+
+
+def speed(patches: int, count: int, folder: str) -> dict:
+    """Measures steps of learning and of synthesis.
+
+    Args:
+        patches: of a step.
+        count: how many steps of each kind to time.
+        folder: see `stepper`.
+    """
+    at = stepper(patches, count + 1, folder)
+    result = {"size": at.size}
+    for name, call in at.calls.items():
         call()
         result[name] = time_calls(call, count)
-        result[f"{name}_loss"] = losses[name][0]
+        result[f"{name}_loss"] = at.losses[name][0]
     result["memory"] = peak_memory()
-    result["load"], result["draw"] = time_calls(load, 9), time_calls(draw, 99)
-    result["traces"] = traces(steps, at.patch_size)
+    result["load"], result["draw"] = time_calls(at.load, 9), time_calls(at.draw, 99)
+    result["traces"] = traces(at.steps, LearningSettings().patch_size)
     result["matrix_product"] = product_rate(3)
     return result
 

@@ -3,6 +3,7 @@
 Called by `benchmarks/keras_gan.py`.
 """
 
+import functools
 import json
 import sys
 from itertools import count
@@ -11,15 +12,16 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 
-import_tensorflow()
+import_keras()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
 from benchmarks.machine import time_calls  # noqa: E402
+from common import backend  # noqa: E402
+from common.state import flat  # noqa: E402
 from datasets.digits import draw_digits  # noqa: E402
 from datasets.load import DRAWN  # noqa: E402
 from reproductions.keras_gan.algorithm import Algorithm1  # noqa: E402
@@ -85,10 +87,12 @@ def check(folder: str, flags: dict) -> dict:
         for key, variable in variables.items():
             variable.assign(weights[key])
         algorithm = Algorithm1(pair[:1], pair[1])
-        fuse = architecture == "mlp"
-        iterate = tf.function(algorithm.iterate, autograph=False, jit_compile=fuse)
+        iterate = functools.partial(algorithm.iterate, 0)
+        if architecture == "mlp":
+            iterate = backend.fuse(iterate)
+        iterate = backend.compile(iterate, flat(algorithm.variables))
         values = [
-            iterate(0, tf.constant(reals), tf.constant(latents))
+            iterate(reals, latents)
             for reals, latents in zip(given["reals"], given["latents"], strict=True)
         ]
         losses = [(float(v.discriminator), float(v.generator)) for v in values]

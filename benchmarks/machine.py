@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -70,10 +71,18 @@ def timed(call: Callable[[], None], count: int) -> dict:
     return {"first": first, "seconds": time_calls(call, count), "memory": peak_memory()}
 
 
-def measure(python: str, script: str, *arguments) -> dict:
-    """Runs one measurement in a process of its own."""
+def measure(python: str, script: str, *arguments, backend: str | None = None) -> dict:
+    """Runs one measurement in a process of its own.
+
+    Args:
+        python: that runs it.
+        script: in this folder.
+        *arguments: of the script.
+        backend: of Keras; None: as KERAS_BACKEND says.
+    """
+    environment = {**os.environ, "KERAS_BACKEND": backend} if backend else None
     command = [python, str(Path(__file__).with_name(script)), *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if run.returncode:
         raise SystemExit(f"{script} failed:\n{run.stderr}")
     return json.loads(run.stdout.strip().splitlines()[-1])
@@ -81,4 +90,5 @@ def measure(python: str, script: str, *arguments) -> dict:
 
 def has_torch(python: str) -> bool:
     """Whether that Python has PyTorch."""
-    return not subprocess.run([python, "-c", "import torch"], capture_output=True).returncode
+    call = [python, "-c", "import torch"]
+    return bool(shutil.which(python)) and not subprocess.run(call, capture_output=True).returncode

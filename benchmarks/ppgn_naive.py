@@ -13,9 +13,9 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 
-import_tensorflow()
+import_keras()
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402

@@ -13,15 +13,15 @@ BEGIN = time.perf_counter()
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.quiet import import_tensorflow  # noqa: E402
+from common.quiet import import_keras  # noqa: E402
 
-import_tensorflow()
+import_keras()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmarks.machine import peak_memory, time_calls  # noqa: E402
-from benchmarks.tensorflow_side import product_rate  # noqa: E402
+from benchmarks.suite_side import product_rate  # noqa: E402
 from common.caffe_weights import WeightSource, random_weights  # noqa: E402
 from reproductions.ppgn.chain import Chain, Schedule  # noqa: E402
 from reproductions.ppgn.conditions import CaptionCondition, UnitCondition  # noqa: E402

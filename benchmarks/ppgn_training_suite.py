@@ -13,19 +13,20 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 
-import_tensorflow()
+import_keras()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+from keras import ops  # noqa: E402
 
 from benchmarks.machine import peak_memory, time_calls  # noqa: E402
-from benchmarks.tensorflow_side import product_rate  # noqa: E402
+from benchmarks.suite_side import product_rate  # noqa: E402
+from common.backend import Devices  # noqa: E402
 from common.caffe_weights import WeightSource, random_weights  # noqa: E402
 from common.caffenet import RANDOM_GAINS, caffenet  # noqa: E402
-from common.devices import Devices  # noqa: E402
+from common.state import flat  # noqa: E402
 from datasets.digits import draw_digits  # noqa: E402
 from reproductions.ppgn.start import mean_of  # noqa: E402
 from reproductions.ppgn.training.generator_run import build  # noqa: E402
@@ -83,9 +84,10 @@ def compiled(joint: Joint, step: Callable | None = None) -> Callable:
     """
     step = step or joint.step
     make = Devices().compile(
-        lambda arrays, number: step(as_input(arrays[0]), tf.stack([0, number]), True, True)
+        lambda arrays, number: step(as_input(arrays[0]), (0, number), True, True),
+        flat(joint.variables),
     )
-    return lambda pictures, number: make([pictures], tf.constant(number))
+    return lambda pictures, number: make([pictures], np.int32(number))
 
 
 def products(layers: Sequence[keras.layers.Layer], sizes: dict[str, int]) -> dict[str, int]:
@@ -205,7 +207,7 @@ def check(folder: str, setting: str) -> dict:
         values, used = make(given["images"][number * batch :][:batch], number)
         losses.append([float(value) for value in values])
         masks |= {
-            f"{number}/{i}/{j}": mask.numpy()
+            f"{number}/{i}/{j}": ops.convert_to_numpy(mask)
             for i, pair in enumerate(used)
             for j, mask in enumerate(pair)
         }

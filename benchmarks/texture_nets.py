@@ -5,9 +5,11 @@ python -m benchmarks.texture_nets [--torch_python PYTHON] [--rounds N]
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -29,27 +31,39 @@ _LIMIT = 8.0
 _TOLERANCES = {"pictures": 1e-4, "losses": 1e-3, "gradients": 3e-2}
 
 
-def generator_flop(folder: str, pixels: int, training: bool) -> float:
+def generator_flop(kernels: Mapping[str, Sequence[int]], pixels: int, training: bool) -> float:
     """Multiplications and additions of the pyramid's convolutions, from the shapes of its kernels.
 
     Args:
-        folder: holds the written weights.
+        kernels: their shapes by the names of their layers.
         pixels: of all images at full size.
         training: whether there are gradients, too: of every kernel, and of every convolution's
             input but that of the first of each scale, which is noise.
     """
-    total, arrays = 0.0, np.load(Path(folder, "weights.npz"))
-    keys = [key.split("/") for key in arrays.files if key.startswith("pyramid/")]
-    names = [name for _, name, variable in keys if variable == "kernel"]
-    scales = sum(name.startswith("scale") and name.endswith("conv1") for name in names)
-    for name in names:
+    total = 0.0
+    scales = sum(name.startswith("scale") and name.endswith("conv1") for name in kernels)
+    for name, shape in kernels.items():
         # As "merge3_conv1": scale 3; the colours are made at the last.
         scale = scales if name == "colours" else int(name.split("_")[0][5:])
         first = name.startswith("scale") and name.endswith("conv1")
         passes = (2 if first else 3) if training else 1
-        size = arrays[f"pyramid/{name}/kernel"].size
-        total += passes * 2 * size * pixels / 4 ** (scales - scale)
+        total += passes * 2 * math.prod(shape) * pixels / 4 ** (scales - scale)
     return total
+
+
+def kernels_of(folder: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of the pyramid's kernels, by the names of their layers; see `generator_flop`.
+
+    Args:
+        folder: holds the written weights.
+    """
+    with np.load(Path(folder, "weights.npz")) as arrays:
+        keys = [key.split("/") for key in arrays.files if key.startswith("pyramid/")]
+        return {
+            name: arrays[f"pyramid/{name}/kernel"].shape
+            for _, name, variable in keys
+            if variable == "kernel"
+        }
 
 
 def descriptor_flop(side: int, no_pad: bool) -> float:
@@ -164,7 +178,7 @@ def benchmark(flags: argparse.Namespace, folder: str, pythons: dict[str, str]) -
         print(f"this suite and PyTorch, same weights and noise, differ by: {agreement}", flush=True)
 
     batch, side = flags.batch_size, flags.image_size
-    generator = generator_flop(folder, batch * side**2, training=True)
+    generator = generator_flop(kernels_of(folder), batch * side**2, training=True)
     for task, no_pad in (("train_no_pad", True), ("train", False)):
         if no_pad or flags.both_paddings:
             work = generator + batch * descriptor_flop(side, no_pad)
@@ -176,7 +190,7 @@ def benchmark(flags: argparse.Namespace, folder: str, pythons: dict[str, str]) -
 
     runs = measurements.all("sample")
     for side in flags.sides:
-        work = generator_flop(folder, side**2, training=False)
+        work = generator_flop(kernels_of(folder), side**2, training=False)
         print(f"\nsample, pyramid, {side}x{side}: {work / 1e9:.2f} GFLOP in convolutions")
         keys = [str(side), "matrix_product"]
         sized = {

@@ -11,16 +11,17 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 
-import_tensorflow()
+import_keras()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+from keras import ops  # noqa: E402
 
 from benchmarks.machine import peak_memory, timed  # noqa: E402
-from benchmarks.tensorflow_side import TEXTURE, product_rate  # noqa: E402
+from benchmarks.suite_side import TEXTURE, product_rate  # noqa: E402
+from common import backend  # noqa: E402
 from common.vgg19_random import normalised, random_weights  # noqa: E402
 from reproductions.texture_nets.descriptor import descriptor, texture_targets  # noqa: E402
 from reproductions.texture_nets.generator import Generator  # noqa: E402
@@ -144,26 +145,31 @@ def check(folder: str, flags: dict) -> dict:
         flags: are not used.
     """
     given, found = np.load(Path(folder, GIVEN)), {}
-    noise = [tf.constant(given[f"noise{i}"]) for i in range(6)]
+    noise = [backend.to_tensor(given[f"noise{i}"]) for i in range(6)]
     found["sample"] = generator_of("pyramid", folder)(noise)
     style = generator_of("published_style", folder)
-    found["stylized"] = style([tf.constant(given["picture"]), *noise[1:]])
+    found["stylized"] = style([backend.to_tensor(given["picture"]), *noise[1:]])
     for name, no_pad in (("padded", False), ("no_pad", True)):
         generator, objective = generator_of("pyramid", folder), objective_of(folder, no_pad)
-        named = _named(generator)
-        values = [variable.value for variable in named.values()]
-        with tf.GradientTape() as tape:
-            images = generator(noise, training=True)
-            loss = objective(images).texture
-        at_images, *gradients = tape.gradient(loss, [images, *values])
+        trained = {key: one for key, one in _named(generator).items() if one.trainable}
+
+        def make(generator=generator):
+            return [generator(noise, training=True)], ()
+
+        def loss(images, objective=objective):
+            return [objective(images).texture], ()
+
+        (images,), _, pull_back = backend.vjp(make, list(trained.values()))
+        (at_images,), _, _ = backend.gradients(loss, images)
         found[f"{name}/images"] = at_images
-        # The layers that are trained all have one, the constants that are left out none.
-        for key, gradient in zip(named, gradients, strict=True):
-            if gradient is not None:
+        for key, gradient in zip(trained, pull_back(at_images), strict=True):
+            # The layers that are trained all have one, the constants that are left out zeros.
+            if ops.convert_to_numpy(gradient).any():
                 found[f"{name}/{key}"] = gradient
         losses, _ = Training(generator, objective, TrainingSettings()).step_with(noise)
         found[f"{name}/loss"] = losses.texture
-    np.savez(Path(folder, FOUND), **{key: np.asarray(value) for key, value in found.items()})
+    arrays = {key: ops.convert_to_numpy(value) for key, value in found.items()}
+    np.savez(Path(folder, FOUND), **arrays)
     return {}
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
+
+from common import backend
 
 Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -20,20 +22,15 @@ def loss_and_gradient(loss: Callable, shape: tuple[int, ...]) -> Evaluate:
         flat float64 array. The forward and backward passes run in float32.
     """
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([int(np.prod(shape))], tf.float64)], autograph=False
-    )
-    def compiled(pixels):
-        images = tf.cast(tf.reshape(pixels, shape), tf.float32)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            value = loss(images)
-        gradient = tape.gradient(value, images)
-        return value, tf.cast(tf.reshape(gradient, [-1]), tf.float64)
+    def function(images):
+        (gradient,), (value,), _ = backend.gradients(lambda images: ([loss(images)], ()), images)
+        return value, gradient
+
+    compiled = backend.compile(function, arguments=[(shape, "float32")])
 
     def evaluate(pixels):
-        value, gradient = compiled(tf.convert_to_tensor(pixels))
-        return float(value), np.asarray(gradient)
+        value, gradient = compiled(pixels.astype(np.float32).reshape(shape))
+        return float(value), ops.convert_to_numpy(gradient).astype(np.float64).reshape(-1)
 
     return evaluate
 
@@ -50,14 +47,11 @@ def compile_gradients(function: Callable, *shapes: tuple[tuple, str]) -> Callabl
         A function of NumPy arrays to the gradients, one for each scalar, and the other tensors.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec(*s) for s in shapes], autograph=False)
     def compiled(x, *others):
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            scalars, rest = function(x, *others)
-        return [tape.gradient(scalar, x) for scalar in scalars], rest
+        found, _, rest = backend.gradients(lambda x: function(x, *others), x)
+        return found, rest
 
-    return compiled
+    return backend.compile(compiled, arguments=shapes)
 
 
 def compile_images(function: Callable, channels: int = 3) -> Callable:
@@ -70,5 +64,4 @@ def compile_images(function: Callable, channels: int = 3) -> Callable:
     Returns:
         The same function of NumPy arrays.
     """
-    images = tf.TensorSpec([None, None, None, channels], tf.float32)
-    return tf.function(function, input_signature=[images], autograph=False)
+    return backend.compile(function, arguments=[((None, None, None, channels), "float32")])

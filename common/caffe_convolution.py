@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from common.constants import constant
+from common.backend import constant, depth_to_space
 
 Pair = Sequence[int]
 
@@ -121,7 +120,7 @@ def _interleaved(images, stride: Pair):
     """Puts neighbours, held as channels, in their places: (n, h, w, s*t*c) to (n, s*h, t*w, c)."""
     down, right = stride
     if down == right:
-        return images if down == 1 else tf.nn.depth_to_space(images, down)
+        return images if down == 1 else depth_to_space(images, down)
     _, height, width, channels = images.shape
     images = ops.reshape(images, (-1, height, width, down, right, channels // (down * right)))
     images = ops.transpose(images, (0, 1, 3, 2, 4, 5))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.constants import constant
+from common.backend import constant
 
 Pair = Sequence[int]
 
@@ -90,7 +90,7 @@ class Pooling(keras.layers.Layer):
         rows, columns = (self._areas(axis, n) for axis, n in enumerate(sides))
         areas = rows[:, None] * columns
         share = (window[0] * window[1] / areas).astype(np.float32)[None, :, :, None]
-        return mean if (share == 1).all() else mean * share
+        return mean if (share == 1).all() else ops.multiply(mean, share)
 
     def _areas(self, axis: int, side: int) -> np.ndarray:
         """The length of each window up to the padded border."""

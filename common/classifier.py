@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from tqdm import trange
+
+from common import backend
 
 #: Part of the pictures that it does not learn from.
 _HELD_OUT = 0.1
@@ -65,10 +67,26 @@ def train_judge(
     )
     batches = -(-len(learned) // _BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, _EPOCHS * batches)
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
+    optimizer = keras.optimizers.Adam(schedule)
+    optimizer.build(model.trainable_variables)
+
+    def learn(pictures, labels):
+        def loss():
+            found = model(pictures, training=True)
+            each = keras.losses.sparse_categorical_crossentropy(labels, found)
+            return ops.mean(each), ()
+
+        _, _, gradients = backend.weight_gradients(loss, model.trainable_variables)
+        backend.apply(optimizer, gradients, model.trainable_variables)
+
+    step = backend.compile(
+        learn,
+        [*model.variables, *optimizer.variables],
+        [((None, *images.shape[1:]), "float32"), ((None,), "int32")],
+    )
     for _ in trange(_EPOCHS, unit="epoch", leave=False, disable=None):
         for batch in np.array_split(random.permutation(learned), batches):
-            model.train_on_batch(pictures[batch], labels[batch])
+            step(pictures[batch], labels[batch].astype(np.int32))
     found = probabilities(model, images[tested])
     return Judge(
         model,

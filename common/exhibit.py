@@ -1,7 +1,7 @@
 """What a run has to show: the exhibit that a package makes of a run's folder for the gallery.
 
 Each package has `exhibit.py` with `exhibit(run, settings)`: from the folder and its `run.json` to
-an `Exhibit`, quickly: TensorFlow is not imported. It shows what there is: of a run
+an `Exhibit`, quickly: Keras is not imported. It shows what there is: of a run
 that was broken off, or whose files were partly removed, the rest.
 """
 

@@ -10,6 +10,7 @@ from absl import app
 from absl import flags as absl_flags
 from absl.flags import argparse_flags
 
+from common import machine
 from common.errors import UserError
 
 Presets = Mapping[str, Mapping[str, object]]
@@ -32,6 +33,7 @@ class Parser(argparse_flags.ArgumentParser):
         description: the first line of the help.
         separator: what stands between the words of a flag's name.
         formatter: of the help.
+        computes: whether the script does, and so takes the flags of `common.machine`.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Parser(argparse_flags.ArgumentParser):
         description: str,
         separator: str = "-",
         formatter: type = argparse.ArgumentDefaultsHelpFormatter,
+        computes: bool = True,
     ):
         super().__init__(
             prog=prog,
@@ -50,6 +53,14 @@ class Parser(argparse_flags.ArgumentParser):
         )
         self.context = ""
         self.separator = separator
+        self._computes = computes
+        if computes:
+            machine.add_flags(self)
+
+    def parse_args(self, args=None, namespace=None) -> argparse.Namespace:
+        """The flags, without those of `common.machine`, which it notes."""
+        values = super().parse_args(args, namespace)
+        return machine.take_flags(values) if self._computes else values
 
     def error(self, message: str) -> NoReturn:
         """Ends the script with one line and exit status 2."""

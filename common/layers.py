@@ -2,10 +2,9 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from common.constants import constant
+from common.backend import constant, leaky_relu_gradient
 
 
 def pad_images(images, before: int, after: int, wrap: bool = False):
@@ -160,8 +159,6 @@ class LeakyReLU(keras.layers.Layer):
             if upstream is None:
                 (upstream,) = args
             # Input and output are of the same sign.
-            return tf.raw_ops.LeakyReluGrad(
-                gradients=upstream, features=output, alpha=self.negative_slope
-            )
+            return leaky_relu_gradient(upstream, output, self.negative_slope)
 
         return output, gradient

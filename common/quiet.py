@@ -1,4 +1,4 @@
-"""Importing TensorFlow without its start-up messages."""
+"""Importing Keras and its backend without their start-up messages."""
 
 import contextlib
 import importlib
@@ -6,6 +6,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+
+from common import machine
+from common.errors import UserError
 
 
 @contextlib.contextmanager
@@ -17,6 +20,8 @@ def _native_stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except UserError:
+            raise
         except Exception:
             os.dup2(original, 2)
             held.seek(0)
@@ -27,16 +32,32 @@ def _native_stderr_held_back() -> Iterator[None]:
             os.close(original)
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras, without the lines about devices and CUDA libraries.
+def import_keras(gpu: int | None = None) -> str:
+    """Imports Keras and its backend, and has it use the device that was asked for.
 
-    TensorFlow writes some of them before any logging level is honoured, straight to file
-    descriptor 2. Errors of the import are shown in full.
+    TensorFlow, the default, writes lines about devices and CUDA libraries before any logging level
+    is honoured, straight to file descriptor 2: they are left out. Errors are shown in full.
+
+    Args:
+        gpu: see `common.machine.begin`.
+
+    Returns:
+        Where it is computed, in words.
+
+    Raises:
+        UserError: there is no such device, or no such backend.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    name = os.environ["KERAS_BACKEND"] = machine.chosen_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _native_stderr_held_back():
-        tensorflow = importlib.import_module("tensorflow")
-        importlib.import_module("keras")
+        try:
+            backend = importlib.import_module("common.backend")
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise UserError(
+                f"{name} is not installed: python -m pip install -r {machine.REQUIREMENTS[name]}, "
+                "or have KERAS_BACKEND name another backend"
+            ) from None
         # The first look for devices complains about missing CUDA libraries too.
-        tensorflow.config.list_physical_devices()
+        return machine.begin(backend.use, gpu)

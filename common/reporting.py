@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from common.curves import draw_columns
+from common.events import Events
 from common.table import Table
 
 LOSSES, CURVE = "losses.csv", "loss.png"
@@ -61,7 +61,7 @@ class Report:
         now = time.perf_counter()
         self._begin = self._told = now
         self._start, self._compiled = (self._last, now), (self._last, now)
-        self._events = tf.summary.create_file_writer(str(folder))
+        self._events = Events(folder)
         # disable=None: no bar where standard error is not a terminal.
         self._bar = tqdm(total=total, initial=done, unit="it", disable=None, dynamic_ncols=True)
 
@@ -77,11 +77,7 @@ class Report:
         """
         now = time.perf_counter()
         self._table.add((iteration, *values, round(self._spent + now - self._begin, 3)))
-        with self._events.as_default(step=iteration):
-            for name, value in self.scalars(values).items():
-                # TensorBoard takes neither parentheses nor spaces.
-                name = name.replace("(", "_").replace(")", "").replace(" ", "_")
-                tf.summary.scalar(name, value)
+        self._events.scalars(iteration, self.scalars(values))
         self._bar.set_postfix_str(self.place(iteration) + self.losses(values), refresh=False)
         self._bar.update(iteration - self._last)
         if self._compiled == self._start:
@@ -129,8 +125,7 @@ class Report:
     def show(self, iteration: int, images: np.ndarray | None) -> None:
         """Brings TensorBoard up to date, with pictures if there are any; see `pictures`."""
         if images is not None:
-            with self._events.as_default(step=iteration):
-                tf.summary.image(self.tag, images, max_outputs=4)
+            self._events.images(iteration, self.tag, images[:4])
         self._events.flush()
 
     def pictures(self, iteration: int, images: np.ndarray | None) -> None:

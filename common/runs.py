@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from common import machine
 from common.errors import UserError, warn
 from common.files import written_whole
 
 SETTINGS, STATE = "run.json", "state.npz"
-_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
+_PACKAGES = ("keras", "numpy", "scipy", "pillow")
 
 
 def new_folder(parent: str | Path, name: str) -> Path:
@@ -67,8 +68,9 @@ def command_line() -> str:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    found = {"python": platform.python_version(), "computed": machine.where()}
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    for package in (backend, *_PACKAGES):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

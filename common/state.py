@@ -8,6 +8,11 @@ import numpy as np
 _LARGEST = np.finfo(np.float32).max
 
 
+def flat(parts: Mapping[str, Sequence]) -> list:
+    """All variables of all parts."""
+    return [variable for variables in parts.values() for variable in variables]
+
+
 def arrays_of(parts: Mapping[str, Sequence]) -> dict[str, np.ndarray]:
     """The values of variables, by the name of their part and their number in it.
 

@@ -60,13 +60,13 @@ def normalised(
     for name in LAYERS[: LAYERS.index(list(weights)[-1]) + 1]:
         if name.startswith("pool"):
             pool = {"average": ops.average_pool, "max": ops.max_pool}[pooling]
-            features = [np.asarray(pool(f, 2, padding="same")) for f in features]
+            features = [ops.convert_to_numpy(pool(f, 2, 2, padding="same")) for f in features]
             continue
         kernel = weights[name][0]
         if name == "conv1_1":
             kernel = np.einsum("hwco,cd->hwdo", kernel, _evening(features))
         # Zeros at the borders, so that textures of any size have values at any depth.
-        values = [np.asarray(ops.conv(f, kernel, padding="same")) for f in features]
+        values = [ops.convert_to_numpy(ops.conv(f, kernel, padding="same")) for f in features]
         scale, bias = _normalisation(np.concatenate([v.reshape(-1, v.shape[-1]) for v in values]))
         result[name] = (kernel * scale, bias)
         features = [np.maximum(v * scale + bias, 0) for v in values]

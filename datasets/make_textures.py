@@ -78,7 +78,10 @@ def _recipes(names: list[str] = ()) -> dict:
 def parse(argv: list[str]):
     """Gets the flags of a command line."""
     parser = flags.Parser(
-        "make_textures.py", "Makes the textures that come with the suite: 256x256, seamless.", "_"
+        "make_textures.py",
+        "Makes the textures that come with the suite: 256x256, seamless.",
+        "_",
+        computes=False,
     )
     parser.add_argument("names", nargs="*", default="all", help="which to make")
     making.add_folder(parser, TEXTURES)

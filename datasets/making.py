@@ -14,7 +14,7 @@ def parser(script: str, description: str, images: int, folder: str) -> Parser:
         images: how many it draws by default.
         folder: where to, by default.
     """
-    parser = Parser(script, description, separator="_")
+    parser = Parser(script, description, separator="_", computes=False)
     parser.add_argument("--images", type=positive_int, default=images, help="how many")
     parser.add_argument("--seed", type=seed, default=0, help="of all that varies")
     add_folder(parser, Path(folder))

@@ -16,6 +16,7 @@ from common.errors import UserError
 COMMANDS = {
     "list": ("reproductions.suite.listing", "list papers, scripts and recipes (the default)"),
     "demo": ("reproductions.suite.demo", "make a picture of every paper, in minutes"),
+    "fullscale": ("reproductions.suite.fullscale", "run a paper at full size, in pieces"),
     "gallery": ("reproductions.suite.gallery", "make a page of all that your runs have made"),
     "doctor": ("reproductions.suite.doctor", "say what is installed, and whether it works"),
 }
@@ -71,7 +72,7 @@ def _parsed(argv: Sequence[str]) -> Sequence[str]:
         description="Five papers on image synthesis.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="commands:\n"
-        + "\n".join(f"  {name:8} {about}" for name, (_, about) in COMMANDS.items())
+        + "\n".join(f"  {name:9} {about}" for name, (_, about) in COMMANDS.items())
         + "\n\neach with flags of its own: python -m reproductions COMMAND -h",
     )
     parser.add_argument("command", nargs="?", default="list", metavar="COMMAND", help="see below")

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from common.backend import to_tensor
 from common.caffe import parse_prototxt
 from reproductions.ppgn.caffe.importer import import_network
+from tests.backends import gradient
 
 
 def holding(weights: Mapping[str, Sequence[np.ndarray]]):
@@ -58,18 +59,20 @@ def value_and_gradients(model, inputs: Sequence[np.ndarray], upstream: np.ndarra
 
     The output's shape is also held to the one that the model promised.
     """
-    tensors = [tf.constant(np.float32(to_keras(x))) for x in inputs]
-    with tf.GradientTape() as tape:
-        for tensor in tensors:
-            tape.watch(tensor)
-        output = model(tensors[0] if len(tensors) == 1 else tensors)
-        up = np.ones(output.shape) if upstream is None else to_keras(upstream)
-        loss = tf.reduce_sum(output * np.float32(up))
+    tensors = [to_tensor(np.float32(to_keras(x))) for x in inputs]
+    up = 1.0 if upstream is None else to_keras(upstream)
+    gradients = []
+    for i, tensor in enumerate(tensors):
+
+        def alone(x, i=i):
+            return model([*tensors[:i], x, *tensors[i + 1 :]] if len(tensors) > 1 else x)
+
+        output, slope = gradient(alone, tensor, up)
+        gradients.append(to_caffe(slope))
     promised = model.output.shape
     assert len(promised) == len(output.shape)
     assert all(n in (None, m) for n, m in zip(promised, output.shape, strict=True))
-    gradients = tape.gradient(loss, tensors)
-    return to_caffe(output.numpy()), [None if g is None else to_caffe(g.numpy()) for g in gradients]
+    return to_caffe(output), gradients
 
 
 def numerical_gradient(function: Callable, x: np.ndarray, upstream: np.ndarray) -> np.ndarray:
@@ -107,9 +110,9 @@ def assert_like(model, function: Callable, *inputs: np.ndarray) -> None:
     upstream = singles(np.random.default_rng(9), *want.shape)
     got, gradients = value_and_gradients(model, inputs, upstream)
     assert_forward(got, want)
-    for i, gradient in enumerate(gradients):
+    for i, found in enumerate(gradients):
 
         def alone(x, i=i):
             return function(*inputs[:i], x, *inputs[i + 1 :])
 
-        assert_gradient(gradient, numerical_gradient(alone, inputs[i], upstream))
+        assert_gradient(found, numerical_gradient(alone, inputs[i], upstream))

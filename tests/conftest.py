@@ -1,4 +1,4 @@
-"""TensorFlow starts without its messages, whichever test needs it first."""
+"""Keras' backend starts without its messages, whichever test needs it first."""
 
 import os
 import signal
@@ -10,6 +10,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would the scripts that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from common.quiet import import_tensorflow  # noqa: E402
+from common.quiet import import_keras  # noqa: E402
 
-import_tensorflow()
+import_keras()

@@ -309,5 +309,5 @@ def _stop_after_parsing(patch: pytest.MonkeyPatch, commands: bool) -> None:
 
     patch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
     patch.setattr(flags, "run", run)
-    patch.setattr("common.quiet.import_tensorflow", refuse)
+    patch.setattr("common.quiet.import_keras", refuse)
     patch.setattr(subprocess, "Popen", refuse)

@@ -10,15 +10,15 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.iccv_introspective.options import parse_learning
 from reproductions.iccv_introspective.textures import texture_of
 
 
 def main(options) -> None:
-    """Reads the texture, imports TensorFlow now that it is known to be right, and works."""
+    """Reads the texture, imports Keras now that it is known to be right, and works."""
     picture = texture_of(options)
-    import_tensorflow()
+    import_keras()
     from reproductions.iccv_introspective.commands import learn_texture
 
     learn_texture(options, picture)

@@ -1,7 +1,9 @@
 """Patches: where they lie, and how they are cut out."""
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
+
+from common.backend import crop_and_resize
 
 
 def draw_patches(
@@ -44,7 +46,5 @@ def extract(pictures, boxes, picture, patch: int):
     Returns:
         float32, (count, patch, patch, channels), on the scale of the pictures.
     """
-    grey = 127.5 if pictures.dtype == "uint8" else 0.0
-    return tf.image.crop_and_resize(
-        pictures, boxes, picture, [patch, patch], extrapolation_value=grey
-    )
+    grey = 127.5 if ops.dtype(pictures) == "uint8" else 0.0
+    return crop_and_resize(pictures, boxes, picture, patch, grey)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from common.errors import UserError
+from common.events import Events
 from common.files import written_whole
 from reproductions.iccv_introspective.curves import draw_curves
 
@@ -64,7 +64,7 @@ class Report:
         self._begin = self._drawn = time.perf_counter()
         with written_whole(folder / LOSSES) as temporary, open(temporary, "w", newline="") as file:
             csv.writer(file).writerows([Row._fields, *rows])
-        self._events = tf.summary.create_file_writer(str(folder))
+        self._events = Events(folder)
         self._bar = tqdm(disable=True)
         self._losses: list[float] = []
         self._told: list[Row] = []
@@ -125,18 +125,14 @@ class Report:
         """
         self._bar.close()
         tqdm.write(self._line(number))
-        with self._events.as_default(step=number):
-            for phase in dict.fromkeys(row.phase for row in self._told):
-                last = [row for row in self._told if row.phase == phase][-1]
-                tf.summary.scalar(f"{phase}/loss", last.loss)
-                if phase == "synthesis":
-                    tf.summary.scalar("synthesis/first_loss", last.first_loss)
-                else:
-                    tf.summary.scalar(f"{phase}/accuracy", last.accuracy)
-                steps = sum(row.steps for row in self._told if row.phase == phase)
-                tf.summary.scalar(f"{phase}/steps", steps)
-            if len(pictures):
-                tf.summary.image("syntheses", pictures, max_outputs=len(pictures))
+        for phase in dict.fromkeys(row.phase for row in self._told):
+            last = [row for row in self._told if row.phase == phase][-1]
+            second = "first_loss" if phase == "synthesis" else "accuracy"
+            steps = sum(row.steps for row in self._told if row.phase == phase)
+            values = {"loss": last.loss, second: getattr(last, second), "steps": steps}
+            self._events.scalars(number, {f"{phase}/{name}": v for name, v in values.items()})
+        if len(pictures):
+            self._events.images(number, "syntheses", pictures)
         self._events.flush()
         self._told = []
         if time.perf_counter() - self._drawn > _DRAW_SECONDS:

@@ -1,9 +1,9 @@
 """One step of learning, of evaluation and of synthesis, each compiled once."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
+from common import backend
 from reproductions.iccv_introspective.patches import extract
 
 #: Adam's constants that the original left at TensorFlow 1's defaults.
@@ -24,8 +24,7 @@ class Steps:
     """The three steps of a discriminator.
 
     On a CPU TensorFlow is told to be deterministic, for the whole process: the gradient of
-    crop_and_resize adds up in any order otherwise, and no two runs agree. (For a GPU it has no
-    deterministic one.)
+    crop_and_resize adds up in any order otherwise, and no two runs agree.
 
     Args:
         model: from patches to logits, with an input of known size.
@@ -33,24 +32,19 @@ class Steps:
     """
 
     def __init__(self, model: keras.Model, learning_rate: float):
-        if not tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.enable_op_determinism()
+        backend.be_reproducible()
         self._model = model
         self._patch, channels = model.input_shape[1], model.input_shape[-1]
         self._optimizer = keras.optimizers.SGD(learning_rate)
         self._optimizer.build(model.trainable_variables)
-        pictures = [None, None, None, channels]
-        where = (
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None, 4], tf.float32),
-            tf.TensorSpec([None], tf.int32),
-        )
-        loaded = (tf.TensorSpec(pictures, tf.uint8), *where)
-        images = (tf.TensorSpec(pictures, tf.float32),) * 3
-        number = tf.TensorSpec([], tf.float32)
-        self.learn = _compiled(self._learn, *loaded)
-        self.evaluate = _compiled(self._evaluate, *loaded)
-        self.synthesize = _compiled(self._synthesize, *images, *where, *(number,) * 3)
+        variables = [*model.variables, *self._optimizer.variables]
+        pictures = (None, None, None, channels)
+        where = [((None,), "int32"), ((None, 4), "float32"), ((None,), "int32")]
+        loaded = [(pictures, "uint8"), *where]
+        images, numbers = [(pictures, "float32")] * 3, [((), "float32")] * 3
+        self.learn = backend.compile(self._learn, variables, loaded)
+        self.evaluate = backend.compile(self._evaluate, variables, loaded)
+        self.synthesize = backend.compile(self._synthesize, variables, [*images, *where, *numbers])
 
     def _learn(self, pictures, picture, boxes, labels):
         """One step of SGD on the mean cross entropy, with the statistics of the batch.
@@ -66,10 +60,13 @@ class Steps:
         """
         patches = extract(pictures, boxes, picture, self._patch) / 127.5 - 1
         variables = self._model.trainable_variables
-        with tf.GradientTape() as tape:
+
+        def classify():
             logits = self._model(patches, training=True)
-            loss = cross_entropy(logits, labels)
-        self._optimizer.apply(tape.gradient(loss, variables), variables)
+            return cross_entropy(logits, labels), logits
+
+        loss, logits, gradients = backend.weight_gradients(classify, variables)
+        self._optimizer.apply(gradients, variables)
         return loss, _accuracy(logits, labels)
 
     def _evaluate(self, pictures, picture, boxes, labels):
@@ -95,20 +92,17 @@ class Steps:
         Returns:
             The loss before the step; images, mean and square after it.
         """
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
+
+        def loss(images):
             patches = extract(images, boxes, picture, self._patch)
-            loss = cross_entropy(self._model(patches, training=False), labels)
-        gradient = tape.gradient(loss, images)
+            return [cross_entropy(self._model(patches, training=False), labels)], ()
+
+        (gradient,), (loss,), _ = backend.gradients(loss, images)
         mean = beta1 * mean + (1 - beta1) * gradient
         square = BETA2 * square + (1 - BETA2) * gradient * gradient
         rate = rate * ops.sqrt(1 - BETA2**step) / (1 - beta1**step)
         images = images - rate * mean / (ops.sqrt(square) + EPSILON)
         return loss, ops.clip(images, -1, 1), mean, square
-
-
-def _compiled(function, *signature):
-    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def _accuracy(logits, labels):

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
+from common.backend import to_tensor
 from common.errors import UserError
 from reproductions.iccv_introspective.draws import Draw, generator
 from reproductions.iccv_introspective.journal import Journal
@@ -117,15 +118,15 @@ class Synthesis:
             The last loss and the number of its step, from 0.
         """
         at, labels = self._settings, syntheses.labels[part]
-        images = tf.constant(syntheses.images[part])
-        mean, square = (
-            (tf.zeros_like(images),) * 2 if moments is None else map(tf.constant, moments)
+        images = to_tensor(syntheses.images[part])
+        mean, square = map(
+            to_tensor, (np.zeros_like(syntheses.images[part]),) * 2 if moments is None else moments
         )
 
         def arrays():
-            syntheses.images[part] = images
+            syntheses.images[part] = ops.convert_to_numpy(images)
             state = {"batch": batch, "syntheses": syntheses.images}
-            return {**state, "moments": np.stack([mean, square])}
+            return {**state, "moments": ops.convert_to_numpy(ops.stack([mean, square]))}
 
         loss = np.inf
         for step in range(at.synthesis_steps):
@@ -161,6 +162,6 @@ class Synthesis:
             self._report.step(loss)
             if loss <= at.synthesis_stop:
                 break
-        syntheses.images[part] = images
+        syntheses.images[part] = ops.convert_to_numpy(images)
         self._report.batch(number, batch)
         return loss, step

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
-import tensorflow as tf
 from keras import ops
 
+from common import backend
 from reproductions.keras_gan.losses import GENERATOR_LOSSES, discriminator_loss
 from reproductions.keras_gan.networks import stages
 
@@ -83,28 +83,32 @@ class Algorithm1:
     def discriminator_step(self, reals, fakes):
         """Trains D on real and generated pictures; its loss and D(x)."""
         variables = self._discriminator.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in variables])
+
+        def play():
             # Not together: batch normalisation has each kind's own statistics.
             real = self._discriminator(reals, training=True)
             fake = self._discriminator(fakes, training=True)
-            loss = discriminator_loss(real, fake)
-        gradients = tape.gradient(loss, [v.value for v in variables])
+            return discriminator_loss(real, fake), real
+
+        loss, real, gradients = backend.weight_gradients(play, variables)
         self._adam_of_d.apply(gradients, variables)
         return loss, ops.mean(ops.sigmoid(real))
 
     def generator_step(self, stage: int, latents):
         """Trains G; its loss and D(G(z))."""
         trained = range(0 if self._train_all else stage, stage + 1)
-        groups = [[v.value for v in self._added[number]] for number in trained]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(groups)
+        variables = [variable for number in trained for variable in self._added[number]]
+
+        def play():
             pictures = self._generators[stage](latents, training=True)
             fake = self._discriminator(pictures, training=True)
-            loss = self._loss(fake)
-        gradients = tape.gradient(loss, groups)
-        for number, gradient in zip(trained, gradients, strict=True):
-            self._adams_of_g[number].apply(gradient, self._added[number])
+            return self._loss(fake), fake
+
+        loss, fake, gradients = backend.weight_gradients(play, variables)
+        gradients = iter(gradients)
+        for number in trained:
+            added = self._added[number]
+            self._adams_of_g[number].apply([next(gradients) for _ in added], added)
         return loss, ops.mean(ops.sigmoid(fake))
 
     @property

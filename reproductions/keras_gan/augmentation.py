@@ -22,13 +22,15 @@ def augmentation(seed: int) -> keras.Sequential:
     """
     fill = {"fill_mode": "nearest", "interpolation": "bilinear"}
     shear = math.tan(math.radians(SHEAR))
+    # Keras holds them as int32, uint32 or int64, by its backend.
+    seeds = [(seed + number) % 2**31 for number in range(5)]
     return keras.Sequential(
         [
-            layers.RandomRotation(ROTATION / 360, seed=seed, **fill),
-            layers.RandomTranslation(SHIFT, SHIFT, seed=seed + 1, **fill),
-            layers.RandomShear(shear, 0.0, seed=seed + 2, **fill),
-            layers.RandomZoom(ZOOM, ZOOM, seed=seed + 3, **fill),
-            layers.RandomFlip("horizontal", seed=seed + 4),
+            layers.RandomRotation(ROTATION / 360, seed=seeds[0], **fill),
+            layers.RandomTranslation(SHIFT, SHIFT, seed=seeds[1], **fill),
+            layers.RandomShear(shear, 0.0, seed=seeds[2], **fill),
+            layers.RandomZoom(ZOOM, ZOOM, seed=seeds[3], **fill),
+            layers.RandomFlip("horizontal", seed=seeds[4]),
         ],
         name="augmentation",
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.flags import as_arguments
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.keras_gan.options import Strict, parse_generation, parse_training
 
 
@@ -44,7 +44,7 @@ class GAN:
             UserError: a flag is wrong, the data cannot be had, a file cannot be written.
         """
         parsed = _parse(parse_training, {**self._flags, **flags})
-        import_tensorflow()
+        import_keras()
         from reproductions.keras_gan.train_run import train
 
         # The folder that one is in may be another by the time of `generate`.
@@ -67,7 +67,7 @@ class GAN:
         if self._run is not None:
             given["run"] = str(self._run)
         parsed = _parse(parse_generation, {**given, **flags})
-        import_tensorflow()
+        import_keras()
         from reproductions.keras_gan.sampling import generate
 
         return generate(parsed)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
 
 from common.errors import UserError, warn
 from common.images import save_gif, save_picture
@@ -54,7 +55,9 @@ def make(generator: keras.Model, latents: np.ndarray) -> np.ndarray:
         uint8, (pictures, height, width, channels).
     """
     parts = [latents[i : i + _BATCH] for i in range(0, len(latents), _BATCH)]
-    return np.concatenate([as_bytes(np.asarray(generator(part, training=False))) for part in parts])
+    return np.concatenate(
+        [as_bytes(ops.convert_to_numpy(generator(part, training=False))) for part in parts]
+    )
 
 
 def walk(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:

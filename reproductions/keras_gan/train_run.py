@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from common.backend import memory_needed
 from common.errors import UserError, warn
 from common.interrupts import interrupts_held
 from common.pictures import grid
@@ -52,12 +52,8 @@ def train(flags: argparse.Namespace) -> Path:
             f"--batch_size {flags.batch_size} is more than the data: "
             f"{len(data.images)} pictures in {flags.dataset}"
         )
-    try:
+    with memory_needed("try a smaller --image_size, --filters or --batch_size"):
         return _Run(flags, data).train()
-    except tf.errors.ResourceExhaustedError:
-        raise UserError(
-            "not enough memory; try a smaller --image_size, --filters or --batch_size"
-        ) from None
 
 
 def _some(images: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from keras import ops
 
+from common.backend import to_tensor
 from reproductions.multiscale.pyramid import gaussian_pyramid, laplacian_pyramid
 
 
@@ -94,8 +95,8 @@ def shift_distances(distances: Callable, source: np.ndarray, shift: float) -> np
     def of_whole_shift(pixels: int) -> np.ndarray:
         rows = np.roll(source, pixels, axis=1)
         shifted = np.concatenate([source, rows, np.roll(rows, pixels, axis=2)])
-        [found] = distances(shifted, [1])
-        return np.array([np.mean(np.asarray(d)[:2]) for d in found], np.float32)
+        [found] = distances(to_tensor(shifted), [1])
+        return np.array([np.mean(ops.convert_to_numpy(d)[:2]) for d in found], np.float32)
 
     whole = int(np.floor(shift))
     part = shift - whole

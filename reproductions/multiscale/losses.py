@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from keras import ops
 
+from common.backend import constant
+
 
 def style_loss(describe: Callable, targets: Sequence[np.ndarray]) -> Callable:
     """Squared distance of the Gram matrices to the source's (section 2 of the paper).
@@ -19,7 +21,8 @@ def style_loss(describe: Callable, targets: Sequence[np.ndarray]) -> Callable:
 
     def loss(images):
         grams = describe(images)
-        terms = [ops.sum(ops.square(t - g)) for t, g in zip(targets, grams, strict=True)]
+        pairs = zip(targets, grams, strict=True)
+        terms = [ops.sum(ops.square(constant(target) - gram)) for target, gram in pairs]
         return ops.sum(ops.stack(terms))
 
     return loss
@@ -47,7 +50,7 @@ def novelty_loss(
     def orthogonality(rows):
         count = rows.shape[0]
         products = ops.matmul(rows, ops.transpose(rows))
-        return ops.sum(ops.square(products - multiplier * np.eye(count, dtype=np.float32)))
+        return ops.sum(ops.square(products - multiplier * ops.eye(count)))
 
     def loss(images):
         outputs = [ops.reshape(g, (g.shape[0], -1)) for g in describe(images)[::step]]

@@ -1,10 +1,12 @@
 """The Gaussian and Laplacian pyramids of Burt and Adelson, as the paper uses them."""
 
+import functools
 import itertools
 
 import numpy as np
 from keras import ops
 
+from common.backend import constant
 from common.layers import pad_images
 
 
@@ -13,9 +15,19 @@ def generating_kernel(a: float = 0.4) -> np.ndarray:
     return np.array([0.25 - a / 2, 0.25, a, 0.25, 0.25 - a / 2], np.float32)
 
 
-def _per_channel(taps: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The taps along one axis, on each of the 3 channels by itself."""
-    return taps.reshape(height, width, 1, 1) * np.eye(3, dtype=np.float32)
+# Kept, since `constant` is of an array, not of its values.
+@functools.cache
+def _halving_kernels(a: float) -> tuple[np.ndarray, np.ndarray]:
+    """Down and across, on each of the 3 channels by itself."""
+    taps, each = generating_kernel(a), np.eye(3, dtype=np.float32)
+    return taps[:, None, None, None] * each, taps[None, :, None, None] * each
+
+
+@functools.cache
+def _doubling_kernel() -> np.ndarray:
+    """Both axes at once; of four pixels one has a value."""
+    taps = generating_kernel()
+    return 4 * np.outer(taps, taps)[:, :, None, None] * np.eye(3, dtype=np.float32)
 
 
 def reduce(images, wrap: bool = False, a: float = 0.4):
@@ -31,9 +43,9 @@ def reduce(images, wrap: bool = False, a: float = 0.4):
     """
     if wrap:
         images = pad_images(images, 2, 2, wrap=True)
-    taps = generating_kernel(a)
-    images = ops.conv(images, _per_channel(taps, 5, 1), strides=(2, 1), padding="valid")
-    return ops.conv(images, _per_channel(taps, 1, 5), strides=(1, 2), padding="valid")
+    down, across = map(constant, _halving_kernels(a))
+    images = ops.conv(images, down, strides=(2, 1), padding="valid")
+    return ops.conv(images, across, strides=(1, 2), padding="valid")
 
 
 def expand(images):
@@ -45,8 +57,7 @@ def expand(images):
     Returns:
         Sides n become 2 n - 1.
     """
-    taps = generating_kernel()
-    kernel = 4 * np.outer(taps, taps)[:, :, None, None] * np.eye(3, dtype=np.float32)
+    kernel = constant(_doubling_kernel())
     return ops.conv_transpose(images, kernel, strides=2, padding="valid")[:, 2:-2, 2:-2]
 
 

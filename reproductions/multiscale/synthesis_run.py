@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from keras import ops
 
 from common.autodiff import compile_images
 from common.vgg19_layers import LAYERS
@@ -90,7 +91,7 @@ def target_grams(
         float32 matrices (channels, channels), octave after octave, in each the layers in order.
     """
     describe = compile_images(descriptor(weights, flags.layers, flags.levels, flags.padding_mode))
-    grams = [[np.asarray(gram)[0] for gram in describe(source)] for source in sources]
+    grams = [[ops.convert_to_numpy(gram)[0] for gram in describe(source)] for source in sources]
     join = MODES[flags.join_mode]
     # A factor too large gives infinity; the optimisation refuses it.
     with np.errstate(over="ignore"):

@@ -10,16 +10,16 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.multiscale.inputs import fetch_weights, read_inputs
 from reproductions.multiscale.options import parse_synthesis
 
 
 def main(options) -> None:
-    """Reads the sources, imports TensorFlow now that they are known to be right, and works."""
+    """Reads the sources, imports Keras now that they are known to be right, and works."""
     sources = read_inputs(options)
     fetch_weights(options)
-    import_tensorflow()
+    import_keras()
     from reproductions.multiscale.synthesis_run import synthesize
 
     synthesize(options, sources)

@@ -4,6 +4,7 @@ import difflib
 
 import keras
 import numpy as np
+from keras import ops
 
 from common.errors import UserError
 from common.layers import LeakyReLU
@@ -48,8 +49,8 @@ def before_activation(model: keras.Model, layer: str):
     Raises:
         UserError: there is no such layer.
     """
-    name = keras_name(layer)
     names = [one.name for one in model.layers]
+    name = layer if layer in names else keras_name(layer)
     if name not in names:
         near = difflib.get_close_matches(name, names, 3, 0.3)
         known = f"similar ones: {', '.join(near)}"
@@ -153,4 +154,6 @@ def _check_same(model: keras.Model, copied: keras.Model) -> None:
 
 
 def _arrays(outputs) -> list[np.ndarray]:
-    return [np.asarray(one) for one in (outputs if isinstance(outputs, list) else [outputs])]
+    return [
+        ops.convert_to_numpy(one) for one in (outputs if isinstance(outputs, list) else [outputs])
+    ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 from PIL import Image
 
 from common.classifier import Judge, probabilities, train_judge
@@ -174,7 +175,9 @@ def _reconstruction(parts: _Parts, learned: Real, rest: Real, folder: Path) -> d
     codes = np.concatenate(
         [code(as_input(images[k : k + _AT_ONCE])) for k in range(0, len(images), _AT_ONCE)]
     )
-    made = [np.asarray(parts.generator(codes[k : k + _AT_ONCE])) for k in _starts(len(codes))]
+    made = [
+        ops.convert_to_numpy(parts.generator(codes[k : k + _AT_ONCE])) for k in _starts(len(codes))
+    ]
     again = as_pixels(view(np.concatenate(made), images.shape[1:3]))
     save_picture(pairs(images[:30], again[:30]), folder / "reconstructions.png")
     error = float(np.mean((again.astype(float) - images) ** 2))
@@ -259,7 +262,9 @@ def _inpainting(
         for number, (picture, label) in enumerate(zip(originals, labels, strict=True)):
             plan = schedule([int(label)], *settings, flags.seed + number)
             image = as_input(picture[None])
-            chains.append(masked_chain(networks, plan, np.asarray(image), code, flags.patch))
+            chains.append(
+                masked_chain(networks, plan, ops.convert_to_numpy(image), code, flags.patch)
+            )
         if len(shown) == 1:
             shown.append(as_pixels(np.concatenate([one.context.picture for one in chains])))
             figures["with_hole"] = float(hits(judge, shown[1], labels).mean())

@@ -3,19 +3,22 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import ops
 
+from common.backend import constant
 from common.errors import UserError
 from reproductions.ppgn.start import mean_of
 
 #: Of ImageNet's RGB pixels in 0..1.
-_TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_TORCH_MEAN = np.float32([0.485, 0.456, 0.406])
+_TORCH_DEVIATION = np.float32([0.229, 0.224, 0.225])
 
 
 def _rgb(images):
     """0..255, RGB or grey; the generator may go beyond, which a picture cannot."""
-    mean = ops.convert_to_tensor(mean_of(images.shape[-1]), images.dtype)
-    return ops.clip(images + mean, 0, 255)[..., ::-1]
+    mean = constant(mean_of(images.shape[-1]))
+    return ops.flip(ops.clip(images + mean, 0, 255), -1)
 
 
 #: From BGR minus the mean to what a network was trained on; the names are those of
@@ -26,8 +29,7 @@ FORMATS: dict[str, Callable] = {
     "unit": lambda images: _rgb(images) / 255,
     "tf": lambda images: _rgb(images) / 127.5 - 1,
     "torch": lambda images: (
-        (_rgb(images) / 255 - ops.convert_to_tensor(_TORCH_MEAN, images.dtype))
-        / ops.convert_to_tensor(_TORCH_DEVIATION, images.dtype)
+        (_rgb(images) / 255 - constant(_TORCH_MEAN)) / constant(_TORCH_DEVIATION)
     ),
 }
 

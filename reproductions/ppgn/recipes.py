@@ -24,7 +24,7 @@ if not __package__:  # run as a script, from any folder
 from common import flags as command_line
 from common.errors import UserError
 from common.flags import as_arguments
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from common.runs import read_settings
 from reproductions.ppgn.options import PRESETS, VOLCANO, parse_caption, parse_class, spelled_out
 from reproductions.ppgn.training.options import parse_digits
@@ -280,7 +280,7 @@ def run(number: int, argument: str, more: Sequence[str] = ()) -> None:
     words = command(number, argument, more)
     flags = _parse(recipe, words, more)
     print(shlex.join([flags.script, *(more if flags.resume else words)]), flush=True)
-    import_tensorflow()
+    import_keras()
     from reproductions.ppgn import sampling_run
     from reproductions.ppgn.recipe_pictures import make_pictures
 
@@ -352,7 +352,7 @@ def parse(argv: Sequence[str]) -> Sequence[str]:
         _refuse(f"recipe {argv[0]} needs {recipe.argument}, e.g. {argv[0]} {recipe.example}")
     if len(argv) > 2 and not argv[2].startswith("--"):
         _refuse(f"recipe {argv[0]} takes one {recipe.argument}, got {argv[1]} and {argv[2]}")
-    # What is wrong with the flags is said before TensorFlow is imported.
+    # What is wrong with the flags is said before Keras is imported.
     more = spelled_out(argv[2:], recipe.of_captions)
     _parse(recipe, command(int(argv[0]), argv[1], more), more)
     return argv
@@ -373,7 +373,7 @@ def _refuse(message: str) -> None:
 def main(argv: Sequence[str]) -> None:
     """Runs what `parse` let pass."""
     if argv[0] == DIGITS:
-        import_tensorflow()
+        import_keras()
         from reproductions.ppgn import digits_recipe
 
         digits_recipe.run(parse_digits(argv[1:]))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from common.errors import UserError, warn
+from common.events import Events
 from common.files import make_folder
 from common.runs import SETTINGS, STATE, load_state, read_settings, record, save_state
 from reproductions.ppgn.chain import Chain
@@ -54,7 +54,7 @@ class RunFolder:
             facts = {**facts, "recipe": recipe}
         record(self.path, flags.script, own_flags(flags), facts, bool(flags.resume))
         write_steps(self.path, self._rows)
-        self._events = tf.summary.create_file_writer(str(self.path))
+        self._events = Events(self.path)
         self._spent = float(self._rows[-1][-1] or 0) if self._rows else 0.0
         self._saved = self._begun = time.monotonic()
 
@@ -170,13 +170,16 @@ class RunFolder:
         row = (chain.i, condition, probability, terms.best[0], terms.best_probability[0], norm)
         seconds = self._spent + time.monotonic() - self._begun
         self._rows.append([chain.name, *map(str, row), f"{seconds:.3f}"])
-        with self._events.as_default(step=chain.i):
-            tf.summary.scalar(f"probability/{chain.name}", probability)
-            tf.summary.scalar(f"norm of d_condition/{chain.name}", norm)
+        self._events.scalars(
+            chain.i,
+            {
+                f"probability/{chain.name}": probability,
+                f"norm of d_condition/{chain.name}": norm,
+            },
+        )
         if chain.keeps(probability):
             pixels = self.pixels(terms.images[0])
-            with self._events.as_default(step=chain.i):
-                tf.summary.image(f"samples/{chain.name}", pixels[None])
+            self._events.images(chain.i, f"samples/{chain.name}", pixels[None])
             if self._flags.write_labels:
                 pixels = with_label(pixels, label)
             save_jpeg(pixels, self.samples(chain) / sample_file(chain.i))

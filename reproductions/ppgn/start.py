@@ -1,11 +1,13 @@
 """The start of a chain: a random code, or that of a picture."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
 from PIL import Image
 from scipy import io
 
@@ -21,6 +23,7 @@ MEAN_FILE = "ilsvrc_2012_mean.mat"
 MEAN_COLOUR = (104.00648498535156, 116.66902160644531, 122.67945861816406)
 
 
+@functools.cache
 def mean_of(channels: int) -> np.ndarray:
     """What networks that learned here subtract from pixels, float32, (channels,).
 
@@ -148,4 +151,4 @@ def code_of(
             f"takes {(length,)}"
         )
     model = keras.Model(encoder.inputs, code)
-    return lambda image: np.asarray(model([prepare(image)]))
+    return lambda image: ops.convert_to_numpy(model([prepare(image)]))

@@ -115,11 +115,11 @@ class Networks:
         h, units = h.astype(np.float32), np.asarray(units, np.int32)
         (d_condition, *d_context), (code, images, climb) = self._compiled(h, units, *given)
         return Terms(
-            np.asarray(code),
-            np.asarray(d_condition),
-            np.asarray(d_context[0]) if d_context else None,
-            np.asarray(images),
-            *(np.asarray(array) for array in climb),
+            ops.convert_to_numpy(code),
+            ops.convert_to_numpy(d_condition),
+            ops.convert_to_numpy(d_context[0]) if d_context else None,
+            ops.convert_to_numpy(images),
+            *(ops.convert_to_numpy(array) for array in climb),
         )
 
     def _code(self, h, images):

@@ -10,13 +10,13 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.ppgn.training.options import parse_generator
 
 
 def main(options) -> None:
-    """Imports TensorFlow, now that the flags are known to be right, and trains."""
-    import_tensorflow()
+    """Imports Keras, now that the flags are known to be right, and trains."""
+    import_keras()
     from reproductions.ppgn.training.generator_run import train_generator
 
     train_generator(options)

@@ -13,6 +13,7 @@ script shows its flags. What there is besides:
 
   python -m reproductions doctor     is everything here, and does it work?
   python -m reproductions demo       a picture of every paper, in minutes
+  python -m reproductions fullscale  a paper at full size, on a GPU, in pieces
   python -m reproductions gallery    a page of all that your runs have made
 """
 

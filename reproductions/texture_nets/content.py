@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from keras import ops
 
 from common.errors import UserError, warn
 from common.images import pictures_in
@@ -136,7 +137,7 @@ class FromFolder:
         if number in self._kept:
             return self._kept[number]
         image = self._image(number)
-        example = image, np.asarray(self._features(for_descriptor(image)))[0]
+        example = image, ops.convert_to_numpy(self._features(for_descriptor(image)))[0]
         if (len(self._kept) + 1) * sum(a.nbytes for a in example) <= _KEPT:
             self._kept[number] = example
         return example

@@ -10,13 +10,13 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.texture_nets.using_options import parse_conversion
 
 
 def main(options) -> None:
-    """Imports TensorFlow, now that the flags are known to be right, and works."""
-    import_tensorflow()
+    """Imports Keras, now that the flags are known to be right, and works."""
+    import_keras()
     from reproductions.texture_nets.using_run import convert
 
     convert(options)

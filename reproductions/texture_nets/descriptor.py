@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+from keras import ops
 
 from common.gram import gram_matrix
 from common.vgg19 import vgg19
@@ -38,4 +39,4 @@ def texture_targets(features: Sequence) -> list[np.ndarray]:
     Returns:
         Each (channels, channels).
     """
-    return [np.asarray(gram_matrix(f))[0] for f in features]
+    return [ops.convert_to_numpy(gram_matrix(f))[0] for f in features]

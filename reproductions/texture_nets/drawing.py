@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from keras import ops
-
-from common import noise as random
+from common import backend
 from reproductions.texture_nets.blocks import Noise
 
 
@@ -24,8 +22,8 @@ def draw_noise(inputs: Sequence[Noise], images: int, height: int, width: int, se
     """
     drawn = []
     for number, (ratio, channels, normal) in enumerate(inputs):
-        draw = random.normal if normal else random.uniform
+        draw = backend.normal if normal else backend.uniform
         shape = (images, height // ratio, width // ratio, channels)
         # No generator has 61 noise inputs, so no two draws have the same seed.
-        drawn.append(draw(shape, ops.stack([seed, call * 61 + number])))
+        drawn.append(draw(shape, (seed, call * 61 + number)))
     return drawn

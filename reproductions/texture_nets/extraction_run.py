@@ -13,6 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from keras import ops
 from tqdm import tqdm
 
 from common.autodiff import compile_images
@@ -99,7 +100,7 @@ def _part(path: Path, pictures: list[Path], side: int, features: Callable) -> in
                 warn(f"{error}; left out")
                 bad += 1
                 continue
-            content = np.asarray(features(for_descriptor(image)))[0]
+            content = ops.convert_to_numpy(features(for_descriptor(image)))[0]
             file[f"{picture.name}_content"] = np.transpose(content, (2, 0, 1))
             file[f"{picture.name}_image"] = np.transpose(image, (2, 0, 1))
         file.attrs["bad"] = bad

@@ -9,6 +9,7 @@ trained, and left out where the statistics of the batch are used and not noted.
 import keras
 from keras import ops
 
+from common.backend import moments
 from common.layers import pad_images
 from reproductions.texture_nets.normalization import batch_normalization
 
@@ -126,12 +127,12 @@ class BatchNormalization(keras.layers.Layer):
             x: the images.
             training: whether to note the statistics, which then include removed constants.
         """
-        beta = _constant(self, self.beta, training)
-        beta = ops.zeros_like(self.beta) if beta is None else beta
+        beta = _constant(self, self.beta.value, training)
+        beta = ops.zeros_like(self.beta.value) if beta is None else beta
         if self.running and self.keeps_statistics:
             scale = self.gamma * ops.rsqrt(self.running_variance + self.epsilon)
             return x * scale + (beta - self.running_mean * scale)
-        output, mean, variance = batch_normalization(x, self.gamma, beta, self.epsilon)
+        output, mean, variance = batch_normalization(x, self.gamma.value, beta, self.epsilon)
         if training and self.keeps_statistics:
             count = ops.cast(ops.size(x) // x.shape[-1], x.dtype)
             self._note(self.running_mean, mean)
@@ -140,7 +141,7 @@ class BatchNormalization(keras.layers.Layer):
         return output
 
     def _note(self, variable, value) -> None:
-        variable.assign(variable * (1 - self.momentum) + value * self.momentum)
+        variable.assign(variable.value * (1 - self.momentum) + value * self.momentum)
 
 
 class InstanceNormalization(keras.layers.Layer):
@@ -170,7 +171,7 @@ class InstanceNormalization(keras.layers.Layer):
     def call(self, x, training=False):
         """Shape (images, height, width, channels)."""
         # Rows first: summed in one go, many pixels cost digits.
-        means, variances = ops.moments(x, (2,), keepdims=True)
+        means, variances = moments(x, (2,), keepdims=True)
         mean = ops.mean(means, 1, keepdims=True)
         between = ops.mean(ops.square(means - mean), 1, keepdims=True)
         variance = ops.mean(variances, 1, keepdims=True) + between
@@ -199,7 +200,7 @@ class Upsampling(keras.layers.Layer):
             if upstream is None:
                 (upstream,) = args
             # The sum of four pixels; a pooling is a dozen times as fast as reducing two axes.
-            return 4 * ops.average_pool(upstream, 2)
+            return 4 * ops.average_pool(upstream, 2, 2)
 
         return ops.reshape(x, (images, 2 * height, 2 * width, channels)), gradient
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from common.backend import constant
 from common.gram import gram_matrix
 
 
@@ -21,7 +22,7 @@ def texture_loss(features, target, strength: float, normalize: bool = False):
     """
 
     def loss_and_gradient(features):
-        difference = gram_matrix(features) - target
+        difference = gram_matrix(features) - constant(target)
         loss = strength * ops.mean(ops.square(difference))
 
         def gradient(*args, upstream=None):

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
+from common import backend
 from common.errors import UserError
 from common.vgg19_pixels import deprocess
 from reproductions.texture_nets.drawing import draw_noise
@@ -31,17 +31,10 @@ class Maker:
     def __init__(self, generator: Generator, seed: int):
         # Training counts from 0: no sample has the noise of an iteration.
         self._generator, self._calls = generator, -1
-        number = tf.TensorSpec((), tf.int32)
-        self._draw: Callable = tf.function(
-            lambda count, height, width, call: draw_noise(
-                generator.noise, count, height, width, seed, call
-            ),
-            input_signature=[number] * 4,
-            autograph=False,
-        )
-        shapes = [tf.TensorSpec((None, None, None, i.shape[-1])) for i in generator.inputs]
-        self._compiled: Callable = tf.function(
-            lambda inputs: generator(inputs), input_signature=[shapes], autograph=False
+        self._seed = seed
+        shapes = [((None, None, None, i.shape[-1]), "float32") for i in generator.inputs]
+        self._compiled: Callable = backend.compile(
+            lambda inputs: generator(inputs), generator.variables, [shapes]
         )
 
     def texture(
@@ -108,7 +101,7 @@ class Maker:
             raise UserError(f"this model's noise inputs are 1 to {len(inputs)}")
         if count * height * width > _MOST_PIXELS:
             raise UserError(f"{count} x {width}x{height} is more than can be made at a time")
-        noise = self._draw(count, height, width, self._calls)
+        noise = draw_noise(inputs, count, height, width, self._seed, self._calls)
         self._calls -= 1
         for number, values in enumerate(noise):
             if number + 1 in fix:
@@ -116,12 +109,10 @@ class Maker:
             if number + 1 in zero:
                 noise[number] = ops.zeros_like(values)
         inputs = [*image, *noise]
-        try:
+        with backend.memory_needed(f"fewer or smaller samples than {count} x {width}x{height}"):
             if count * height * width > _IN_ONE_PIECE:
                 return run_in_strips(self._generator, inputs)
-            return self._compiled(list(map(tf.convert_to_tensor, inputs))).numpy()
-        except tf.errors.ResourceExhaustedError:
-            raise UserError(f"not enough memory for {count} x {width}x{height}") from None
+            return ops.convert_to_numpy(self._compiled(inputs))
 
 
 def check_kind(generator: Generator, stylization: bool) -> None:

@@ -57,7 +57,7 @@ def run_in_strips(generator: Generator, inputs: Sequence[np.ndarray]) -> np.ndar
     """
     streams, uses = {}, collections.Counter()
     for tensor, array in zip(generator.inputs, inputs, strict=True):
-        streams[id(tensor)] = _held(np.asarray(array))
+        streams[id(tensor)] = _held(ops.convert_to_numpy(array))
         streams[id(tensor)].array = None  # the caller's, not to be written to
     steps = [la for la in generator.layers if not isinstance(la, keras.layers.InputLayer)]
     for layer in steps:
@@ -73,7 +73,7 @@ def run_in_strips(generator: Generator, inputs: Sequence[np.ndarray]) -> np.ndar
                 del streams[key]
         streams[id(layer.output)] = _MAKERS[type(layer)](layer, *sources)
     (output,) = streams.values()
-    return np.asarray(output.rows(np.arange(output.shape[1])))
+    return ops.convert_to_numpy(output.rows(np.arange(output.shape[1])))
 
 
 def _held(array: np.ndarray) -> _Stream:
@@ -177,12 +177,12 @@ def _moments(source: _Stream, axes: tuple[int, ...]) -> tuple[np.ndarray, np.nda
         count += int(np.prod([x.shape[axis] for axis in axes]))
     mean = total / count
     variance = squares / count - mean**2
-    return (near + mean).numpy().astype(np.float32), variance.astype(np.float32)
+    return np.float32(ops.convert_to_numpy(near) + mean), variance.astype(np.float32)
 
 
 def _sum(x, axes: tuple[int, ...]) -> np.ndarray:
     """Of images, rows first and then in double precision."""
-    return np.asarray(ops.sum(x, 2, keepdims=True), np.float64).sum(axes, keepdims=True)
+    return ops.convert_to_numpy(ops.sum(x, 2, keepdims=True)).sum(axes, np.float64, keepdims=True)
 
 
 def _leaky_relu(layer: LeakyReLU, source: _Stream) -> _Stream:
@@ -220,7 +220,7 @@ def _average(layer: layers.AveragePooling2D, source: _Stream) -> _Stream:
 
     def rows(wanted: np.ndarray):
         all_rows = (wanted[:, None] * ratio + np.arange(ratio)).ravel()
-        return ops.average_pool(source.rows(all_rows), ratio)
+        return ops.average_pool(source.rows(all_rows), ratio, ratio)
 
     return _Stream((images, height // ratio, width // ratio, channels), rows)
 

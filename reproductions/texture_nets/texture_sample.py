@@ -10,17 +10,15 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.texture_nets.using_options import parse_sample
 
 
 def main(options) -> None:
-    """Imports TensorFlow, now that the flags are known to be right, and works."""
-    import_tensorflow()
-    from reproductions.texture_nets.device import choose_device
+    """Imports Keras, now that the flags are known to be right, and works."""
+    print(import_keras(options.gpu))
     from reproductions.texture_nets.using_run import sample
 
-    print(choose_device(options.gpu))
     sample(options)
 
 

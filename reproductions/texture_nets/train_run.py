@@ -8,9 +8,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from common.autodiff import compile_images
+from common.backend import memory_needed
 from common.errors import UserError
 from common.interrupts import interrupts_held
 from common.runs import STATE, check_writable, load_state
@@ -171,10 +172,8 @@ def _iterations(
 ) -> Iterator[int]:
     """Makes the iterations that are left; yields how many are done after each."""
     for iteration in range(first + 1, flags.num_iterations + 1):
-        try:
+        with memory_needed("try a smaller -batch_size or -image_size"):
             losses, images = training.step(iteration - 1, *next(batches))
-        except tf.errors.ResourceExhaustedError:
-            raise UserError("not enough memory; try a smaller -batch_size or -image_size") from None
         if not all(map(math.isfinite, losses)):
             raise UserError(
                 f"the loss of iteration {iteration} is not a number; try a smaller -learning_rate "
@@ -182,7 +181,7 @@ def _iterations(
             )
         report.step(iteration, losses)
         if iteration % flags.pictures_every == 0:
-            pictures = deprocess(images.numpy())
+            pictures = deprocess(ops.convert_to_numpy(images))
             folder.pictures(iteration, pictures)
             report.pictures(iteration, pictures)
         if iteration % flags.model_every == 0:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
+from common import backend
 from common.state import arrays_of, restore
 from reproductions.texture_nets.drawing import draw_noise
 from reproductions.texture_nets.generator import Generator
@@ -23,6 +24,7 @@ class Training:
 
     Attributes:
         averages: the mean of the last iterations' weights; empty without `ema`.
+        variables: all that a step changes.
     """
 
     def __init__(self, generator: Generator, objective: Objective, settings: TrainingSettings):
@@ -35,10 +37,11 @@ class Training:
         )
         self._adam = keras.optimizers.Adam(schedule, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
         self._adam.build(generator.trainable_variables)
-        self.averages = [tf.Variable(v) for v in generator.variables] if settings.ema else []
-        self._compiled = tf.function(self._draw_and_step, autograph=False)
+        self.averages = [_copy(v) for v in generator.variables] if settings.ema else []
+        self.variables = [*generator.variables, *self._adam.variables, *self.averages]
+        self._compiled = backend.compile(self._draw_and_step, self.variables)
 
-    def step(self, iteration: int, *batch: np.ndarray) -> tuple[Losses, tf.Tensor]:
+    def step(self, iteration: int, *batch: np.ndarray) -> tuple[Losses, np.ndarray]:
         """Makes an iteration.
 
         Args:
@@ -49,7 +52,7 @@ class Training:
         Returns:
             The losses before the step, and the images that they are of, BGR minus the mean.
         """
-        losses, images = self._compiled(tf.constant(iteration), *map(tf.convert_to_tensor, batch))
+        losses, images = self._compiled(np.int32(iteration), *batch)
         return Losses(*map(float, losses)), images
 
     def _draw_and_step(self, iteration, *batch):
@@ -62,23 +65,22 @@ class Training:
         """Makes an iteration with given noise, as tensors; see `step`."""
         inputs = list(noise) if image is None else [image, *noise]
         variables = self._generator.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in variables])
+
+        def play():
             images = self._generator(inputs, training=True)
             losses = self._objective(images, content)
-            total = losses.texture + losses.content
-        gradients = tape.gradient(
-            total, [v.value for v in variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+            return losses.texture + losses.content, (losses, images)
+
+        _, (losses, images), gradients = backend.weight_gradients(play, variables)
         self._adam.apply(gradients, variables)
         self._average()
         return losses, images
 
     def _average(self) -> None:
         if self.averages:
-            done = tf.cast(self._adam.iterations, tf.float32)
+            done = ops.cast(self._adam.iterations, "float32")
             # The first iterations' weights are forgotten sooner.
-            keep = tf.minimum(self._settings.ema, done / (done + 10))
+            keep = ops.minimum(self._settings.ema, done / (done + 10))
             for average, variable in zip(self.averages, self._generator.variables, strict=True):
                 average.assign(average * keep + variable.value * (1 - keep))
 
@@ -98,7 +100,7 @@ class Training:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that changes, as arrays by name."""
-        return {"iteration": np.asarray(self.iterations), **arrays_of(self._variables())}
+        return {"iteration": np.asarray(self.iterations), **arrays_of({"variable": self.variables})}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Sets everything that changes.
@@ -106,10 +108,12 @@ class Training:
         Raises:
             ValueError: it is damaged, or the state of another run.
         """
-        restore(self._variables(), state)
+        restore({"variable": self.variables}, state)
         if not np.array_equal(state.get("iteration"), self.iterations):
             raise ValueError("its iteration is not Adam's")
 
-    def _variables(self) -> dict[str, list]:
-        variables = [*self._generator.variables, *self._adam.variables, *self.averages]
-        return {"variable": variables}
+
+def _copy(variable: keras.Variable) -> keras.Variable:
+    # Of an array of its own: a variable made of another's value would be that variable.
+    value = np.array(ops.convert_to_numpy(variable))
+    return keras.Variable(value, trainable=False, dtype=variable.dtype)

@@ -14,6 +14,8 @@ from tests.caffe_layers import (
     value_and_gradients,
 )
 
+pytestmark = pytest.mark.reference
+
 
 def product(x, matrix, bias, axis):
     rows = x.reshape(*x.shape[:axis], -1)

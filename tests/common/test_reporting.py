@@ -4,8 +4,8 @@ import types
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from common import reporting as module
 from common.errors import UserError
@@ -28,7 +28,7 @@ def events(folder):
     """Tag -> the steps at which it was written."""
     found = {}
     for path in sorted(folder.glob("events.out.tfevents.*")):
-        for record in tf.compat.v1.train.summary_iterator(str(path)):
+        for record in EventFileLoader(str(path)).Load():
             for value in record.summary.value:
                 found.setdefault(value.tag, []).append(record.step)
     return found

@@ -119,7 +119,8 @@ def test_ceiling_mode_keeps_the_last_pixel_of_an_odd_side(weights, random, pooli
     (floor,) = features(weights, ["pool1"], images, **options)
     before, ceil = features(weights, ["conv1_2", "pool1"], images, ceil=True, **options)
     assert floor.shape[1:3] == (2, 3) and ceil.shape[1:3] == (3, 4)
-    np.testing.assert_array_equal(ceil[:, :2, :3], floor)
+    # With borders JAX divides by a count of pixels, which may differ in the last bit.
+    np.testing.assert_allclose(ceil[:, :2, :3], floor, rtol=2e-7)
     np.testing.assert_allclose(ceil[:, 2, 3], before[:, 4, 6])
     even = images[:, :8, :8]
     np.testing.assert_array_equal(

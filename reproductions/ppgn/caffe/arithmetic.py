@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.backend import constant
 from common.caffe_axes import from_caffe, keras_shape, to_caffe
-from common.constants import constant
 
 
 class Affine(keras.layers.Layer):

@@ -16,11 +16,13 @@ INT_MAX = 2**31 - 1  # values of a blob in Caffe
 
 
 def keras_name(name: str) -> str:
-    """The name that a Caffe layer has in Keras, which allows no slash: loss3.classifier.
+    """The name that a Caffe layer has in Keras, which allows no slash: loss3-classifier.
 
-    In a compiled function it names a scope, for which TensorFlow allows few characters only.
+    In a compiled function it names a scope, for which TensorFlow allows few characters only, and
+    PyTorch allows no dot in that of a weight.
     """
-    return re.sub(r"[^A-Za-z0-9_.>-]|^[_>-]", ".", name)
+    name = re.sub(r"[^A-Za-z0-9_>-]", "-", name)
+    return re.sub(r"^(?=[_>-])", "x", name)
 
 
 def check_numbers(params: Mapping) -> None:

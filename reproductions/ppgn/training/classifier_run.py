@@ -6,11 +6,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from common.devices import Devices
+from common import backend
+from common.backend import Devices
 from common.files import written_whole
+from common.state import flat
 from datasets.load import is_folder
 from reproductions.ppgn.training.classifier import classifier
 from reproductions.ppgn.training.pictures import Pictures, load_pictures
@@ -84,21 +85,23 @@ class ClassifierTrainer:
     ):
         self._flags, self._model, self._optimizer = flags, model, optimizer
         self._pictures = pictures
-        self._step = devices.compile(self._train)
+        self._step = devices.compile(self._train, flat(self.variables()))
 
     def _train(self, arrays):
         images, labels = as_input(arrays[0]), arrays[1]
-        context = tf.distribute.get_replica_context()
-        batch = images.shape[0] * context.num_replicas_in_sync
+        replica = backend.replica()
+        batch = images.shape[0] * replica.count
         variables = self._model.trainable_variables
-        with tf.GradientTape() as tape:
+
+        def classify():
             probabilities = self._model(images, training=True)
             losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-            loss = ops.sum(losses) / batch
-        gradients = tape.gradient(loss, [one.value for one in variables])
-        self._optimizer.apply(gradients, variables)
+            return ops.sum(losses) / batch, probabilities
+
+        loss, probabilities, gradients = backend.weight_gradients(classify, variables)
+        backend.apply(self._optimizer, gradients, variables)
         right = ops.cast(ops.argmax(probabilities, axis=-1) == ops.cast(labels, "int32"), "float32")
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, ops.sum(right) / batch])
+        return replica.sum([loss, ops.sum(right) / batch])
 
     def step(self, number: int, images: np.ndarray, labels: np.ndarray | None) -> Sequence[float]:
         """See `training_run.Trainer`."""
@@ -130,7 +133,7 @@ class ClassifierTrainer:
         """Part of the pictures that were not learned from whose class is found."""
         images, labels = self._pictures.held_out()
         found = [
-            np.asarray(self._model(as_input(images[k : k + _AT_ONCE]))).argmax(axis=1)
+            ops.convert_to_numpy(self._model(as_input(images[k : k + _AT_ONCE]))).argmax(axis=1)
             for k in range(0, len(images), _AT_ONCE)
         ]
         right = np.concatenate(found) == labels

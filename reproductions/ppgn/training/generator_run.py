@@ -6,10 +6,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
-from common.devices import Devices
+from common import backend
+from common.backend import Devices
 from common.files import written_whole
+from common.state import flat
 from reproductions.ppgn.ends import after_activation
 from reproductions.ppgn.sampling_run import encoder_format
 from reproductions.ppgn.training.discriminator import discriminator
@@ -122,20 +124,21 @@ class GeneratorTrainer:
     ):
         self._flags, self._joint, self._seen, self._pictures = flags, joint, seen, pictures
         self._pauses = Pauses()
+        variables = flat(joint.variables)
         self._steps = {
-            (d, g): devices.compile(self._step(d, g))
+            (d, g): devices.compile(self._step(d, g), variables)
             for d, g in ((True, True), (True, False), (False, True))
         }
         self._part = devices.part(flags.batch_size)
         # TensorFlow's seeds are signed.
         self._seed = int(np.uint32(flags.seed).view(np.int32))
-        self._again = tf.function(
-            lambda pixels: joint.reconstruct(as_input(pixels)), autograph=False
+        self._again = backend.compile(
+            lambda pixels: joint.reconstruct(as_input(pixels)), joint.generator.variables
         )
 
     def _step(self, train_d: bool, train_g: bool):
         def step(arrays, number):
-            seed = tf.stack([self._seed, number])
+            seed = (self._seed, number)
             return self._joint.step(as_input(arrays[0]), seed, train_d, train_g)
 
         return step
@@ -148,7 +151,7 @@ class GeneratorTrainer:
             offsets = random.integers(0, most + 1, (self._flags.batch_size, 2))[self._part]
             images = window(images, self._seen, offsets)
         make = self._steps[self._pauses.train_d, self._pauses.train_g]
-        values = Values(*map(float, make([images], tf.constant(number))))
+        values = Values(*map(float, make([images], np.int32(number))))
         if self._flags.weight_adversarial:
             self._pauses.after(values.real, values.fake, values.adversarial)
         return values
@@ -176,7 +179,7 @@ class GeneratorTrainer:
 
     def _reconstructed(self, images: np.ndarray) -> np.ndarray:
         parts = [images[k : k + _AT_ONCE] for k in range(0, len(images), _AT_ONCE)]
-        return np.concatenate([np.asarray(self._again(part)) for part in parts])
+        return np.concatenate([ops.convert_to_numpy(self._again(part)) for part in parts])
 
     def save(self, folder: Path) -> None:
         """Writes `generator.keras`, which Keras alone can read."""

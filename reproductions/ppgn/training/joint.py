@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
-import tensorflow as tf
 from keras import ops
 
-from common.noise import normal, uniform
+from common import backend
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.ends import after_activation
 from reproductions.ppgn.formats import FORMATS
@@ -68,8 +67,7 @@ def cross_entropy(logits, label: int):
 
 def mean_size(values):
     """The mean absolute value, over all devices."""
-    devices = tf.distribute.get_replica_context()
-    return devices.all_reduce(tf.distribute.ReduceOp.MEAN, ops.mean(ops.abs(values)))
+    return backend.replica().mean(ops.mean(ops.abs(values)))
 
 
 class Joint:
@@ -136,10 +134,9 @@ class Joint:
             Means over the whole batch, of G and D as they were; only the adversarial loss is what
             the new D says.
         """
-        devices = tf.distribute.get_replica_context()
-        parts = devices.num_replicas_in_sync
-        batch = images.shape[0] * parts
-        draws = _Draws(seed, devices.replica_id_in_sync_group, images.shape[0], batch)
+        replica = backend.replica()
+        batch = images.shape[0] * replica.count
+        draws = _Draws(seed, replica.number, images.shape[0], batch)
 
         noisy = self._noisy(images, draws)
         features = self._features(images)
@@ -148,7 +145,8 @@ class Joint:
         clean_code = self._code(features) if self._noise else code
         given = self._noisy(code, draws)
         w = self._weights
-        with tf.GradientTape() as tape:
+
+        def reconstruct():
             made = view(self.generator(given, training=True), images.shape[1:3])
             made_features = self._features(made)
             losses = (
@@ -157,22 +155,25 @@ class Joint:
                 ops.sum(half_squared(self._code(made_features), clean_code)) / batch,
             )
             loss = w.image * losses[0] + w.features * losses[1] + w.code * losses[2]
-        adversarial = real = fake = pull = ops.zeros(())
+            return [loss, made], losses
+
+        variables = self.generator.trainable_variables
+        (_, made), losses, pull_back = backend.vjp(reconstruct, variables)
+        adversarial = real = fake = ops.zeros(())
+        pull = ops.zeros_like(made)
         if w.adversarial:
-            real, fake = self._train_d(images, made, code, draws, batch, parts, train_d)
-            with tf.GradientTape(watch_accessed_variables=False) as beyond:
-                beyond.watch(made)
+            made = ops.stop_gradient(made)
+            real, fake = self._train_d(images, made, code, draws, batch, replica.count, train_d)
+
+            def fool(made):
                 says = self._says(made, code, draws)
-                adversarial = ops.sum(cross_entropy(says, REAL)) / batch
-            pull = w.adversarial * beyond.gradient(adversarial, made)
+                return [ops.sum(cross_entropy(says, REAL)) / batch], ()
+
+            (pull,), (adversarial,), _ = backend.gradients(fool, made)
+            pull = w.adversarial * pull
         if train_g:
-            pull = ops.broadcast_to(pull, ops.shape(made))
-            variables = self.generator.trainable_variables
-            values = [one.value for one in variables]
-            gradients = tape.gradient([loss, made], values, output_gradients=[tf.ones(()), pull])
-            self._optimizers[0].apply(gradients, variables)
-        values = [*losses, adversarial, real, fake]
-        return Values(*devices.all_reduce(tf.distribute.ReduceOp.SUM, values))
+            backend.apply(self._optimizers[0], pull_back(ops.ones(()), pull), variables)
+        return Values(*replica.sum([*losses, adversarial, real, fake]))
 
     def _features(self, images):
         """h_1 of images."""
@@ -193,16 +194,18 @@ class Joint:
 
     def _train_d(self, images, made, code, draws, batch: int, parts: int, train: bool):
         variables = self.discriminator.trainable_variables
-        with tf.GradientTape() as tape:
+
+        def judge():
             real = ops.sum(cross_entropy(self._says(images, code, draws), REAL)) / batch
             fake = ops.sum(cross_entropy(self._says(made, code, draws), FAKE)) / batch
-            loss = self._weights.adversarial * (real + fake)
+            return self._weights.adversarial * (real + fake), (real, fake)
+
+        _, (real, fake), gradients = backend.weight_gradients(judge, variables)
         if train:
-            gradients = tape.gradient(loss, [one.value for one in variables])
             # Gradients of all devices are added, and this must come once.
             decay = self._decay / parts
             gradients = [g + decay * v for g, v in zip(gradients, variables, strict=True)]
-            self._optimizers[1].apply(gradients, variables)
+            backend.apply(self._optimizers[1], gradients, variables)
         return real, fake
 
     @property
@@ -224,15 +227,15 @@ class _Draws:
 
     def normal(self, shape: tuple[int, ...]):
         """N(0, 1), (n, *shape)."""
-        return self._mine(normal, shape)
+        return self._mine(backend.normal, shape)
 
     def uniform(self, shape: tuple[int, ...]):
         """U(0, 1), (n, *shape)."""
-        return self._mine(uniform, shape)
+        return self._mine(backend.uniform, shape)
 
     def _mine(self, draw, shape):
         self._drawn += 1
         # A thousand draws lie between the seeds of two steps.
-        seed = tf.stack([self._seed[0], 1000 * self._seed[1] + self._drawn])
+        seed = self._seed[0], 1000 * self._seed[1] + self._drawn
         first = self._part * self._count
         return draw((self._batch, *shape), seed)[first : first + self._count]

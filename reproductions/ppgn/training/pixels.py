@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from common.backend import constant
 from common.pictures import grid
 from reproductions.ppgn.start import mean_of
 
@@ -16,12 +17,12 @@ def as_input(pixels):
     Returns:
         float32, grey or BGR, minus the mean.
     """
-    return ops.cast(pixels, "float32")[..., ::-1] - mean_of(pixels.shape[-1])
+    return ops.flip(ops.cast(pixels, "float32"), -1) - constant(mean_of(pixels.shape[-1]))
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
     """The inverse of `as_input`, on arrays: uint8, rounded, cut to 0..255."""
-    images = np.asarray(images)
+    images = ops.convert_to_numpy(images)
     values = (images + mean_of(images.shape[-1]))[..., ::-1]
     return np.clip(values, 0, 255).round().astype(np.uint8)
 

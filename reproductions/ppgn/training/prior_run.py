@@ -6,13 +6,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from common.devices import Devices
+from common import backend
+from common.backend import Devices, normal
 from common.errors import UserError
 from common.files import written_whole
-from common.noise import normal
+from common.state import flat
 from reproductions.ppgn.ends import after_activation
 from reproductions.ppgn.sampling_run import encoder_format
 from reproductions.ppgn.training.classifier_run import usual_side
@@ -116,7 +116,7 @@ class PriorTrainer:
         self._prior, self._pictures, self._of = networks[PRIOR], pictures, flags.of
         self._level = _NOISE[flags.of] if flags.noise is None else flags.noise
         self._seed = int(np.uint32(flags.seed).view(np.int32))
-        self._step = devices.compile(self._train)
+        self._step = devices.compile(self._train, flat(self.variables()))
 
     def _noise(self, codes, batch: int, part, seed):
         """N(0, 1) for this device's part of a batch, times the level."""
@@ -127,22 +127,24 @@ class PriorTrainer:
 
     def _train(self, arrays, number):
         codes = self._encode(as_input(arrays[0]))
-        context = tf.distribute.get_replica_context()
-        batch = codes.shape[0] * context.num_replicas_in_sync
-        seed = tf.stack([self._seed, number])
-        noise = self._noise(codes, batch, context.replica_id_in_sync_group, seed)
+        replica = backend.replica()
+        batch = codes.shape[0] * replica.count
+        seed = (self._seed, number)
+        noise = self._noise(codes, batch, replica.number, seed)
         variables = self._prior.trainable_variables
-        with tf.GradientTape() as tape:
+
+        def denoise():
             again = self._prior(codes + noise, training=True)
-            error = ops.sum(ops.mean(ops.square(again - codes), axis=1)) / batch
-        gradients = tape.gradient(error, [one.value for one in variables])
-        self._optimizer.apply(gradients, variables)
+            return ops.sum(ops.mean(ops.square(again - codes), axis=1)) / batch, ()
+
+        error, _, gradients = backend.weight_gradients(denoise, variables)
+        backend.apply(self._optimizer, gradients, variables)
         of_input = ops.sum(ops.mean(ops.square(noise), axis=1)) / batch
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, [error, of_input])
+        return replica.sum([error, of_input])
 
     def step(self, number: int, images: np.ndarray, labels: np.ndarray | None) -> Sequence[float]:
         """See `training_run.Trainer`."""
-        return [float(value) for value in self._step([images], tf.constant(number))]
+        return [float(value) for value in self._step([images], np.int32(number))]
 
     def variables(self) -> Mapping[str, list]:
         """See `training_run.Trainer`."""

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 
-from common.devices import Devices
+from common.backend import Devices, memory_needed, workers_needed
 from common.errors import UserError, warn
 from common.files import written_whole
 from common.images import save_picture
@@ -103,17 +102,11 @@ def train(
     if flags.resume is not None:
         check_facts(flags.resume, facts, "has learned from something else")
     run = _Run(flags, trainer, pictures, devices)
-    try:
+    remedy = "try a smaller --batch_size or --filters"
+    with memory_needed(remedy), workers_needed("--resume goes on from the last state"):
         if devices.is_chief:
             run.begin(name, facts)
         run.train()
-    except tf.errors.ResourceExhaustedError:
-        raise UserError("not enough memory; try a smaller --batch_size or --filters") from None
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-        reason = " ".join(error.message.split())[:200]
-        raise UserError(
-            f"the other workers are gone; --resume goes on from the last state: {reason}"
-        ) from None
     return run.folder
 
 

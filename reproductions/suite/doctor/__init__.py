@@ -3,10 +3,11 @@
 import argparse
 from collections.abc import Callable, Sequence
 
+from common.machine import chosen_backend
 from reproductions.suite.doctor import checking, device, installed, machine, originals, weights
 from reproductions.suite.doctor.findings import Findings
 
-#: In the order in which they are looked at: device imports TensorFlow for those below it.
+#: In the order in which they are looked at: device imports Keras for those below it.
 PARTS: dict[str, Callable[[Findings], None]] = {
     "Installed": installed.look,
     "Machine": machine.look,
@@ -25,6 +26,9 @@ def main(argv: Sequence[str]) -> int:
 
     Returns:
         The exit status: 0, or 1 if something that is needed is missing, damaged or wrong.
+
+    Raises:
+        UserError: KERAS_BACKEND names no backend, so that it is not known what is needed.
     """
     parser = argparse.ArgumentParser(
         prog="python -m reproductions doctor",
@@ -33,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--no_check", action="store_true", help="leave out the self-check")
     flags = parser.parse_args(argv)
+    chosen_backend()
     findings = Findings()
     for title, look in PARTS.items():
         if flags.no_check and look is checking.look:

@@ -1,13 +1,14 @@
-"""Whether what `requirements.txt` asks for is installed."""
+"""Whether what the backend's `requirements*.txt` asks for is installed."""
 
 import platform
 import re
+from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
+from common.machine import REQUIREMENTS, chosen_backend
 from common.originals import REPOSITORY
 from reproductions.suite.doctor.findings import Findings
-
-INSTALL = "python -m pip install -r requirements.txt, or make demo"
 
 _HOLDS = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
 
@@ -19,18 +20,16 @@ def look(findings: Findings) -> None:
     """
     asked = re.search(r'requires-python = "(.*)"', (REPOSITORY / "pyproject.toml").read_text())
     tell(findings, "Python", platform.python_version(), asked[1], "install a later Python")
-    for line in (REPOSITORY / "requirements.txt").read_text().splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, bounds = requirement(line)
+    install = f"python -m pip install -r {REQUIREMENTS[chosen_backend()]}, or make demo"
+    for name, bounds in requirements(REPOSITORY / REQUIREMENTS[chosen_backend()]):
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             version = None
         if version is None:  # also where its files are damaged
-            findings.wrong(name, f"not installed: {INSTALL}")
+            findings.wrong(name, f"not installed: {install}")
         else:
-            tell(findings, name, version, bounds, INSTALL)
+            tell(findings, name, version, bounds, install)
 
 
 def tell(findings: Findings, name: str, version: str, bounds: str, remedy: str) -> None:
@@ -49,10 +48,17 @@ def tell(findings: Findings, name: str, version: str, bounds: str, remedy: str) 
         findings.wrong(name, f"{version}, but {bounds} is needed: {remedy}")
 
 
-def requirement(line: str) -> tuple[str, str]:
-    """Takes a line of `requirements.txt` apart: a name, and bounds."""
-    name, bounds = re.fullmatch(r"([\w.-]+)(.*)", line.strip()).groups()
-    return name, bounds
+def requirements(path: Path) -> Iterator[tuple[str, str]]:
+    """The name and the bounds of each requirement.
+
+    Args:
+        path: of a file for pip, which may take in others (`-r`).
+    """
+    for line in path.read_text().splitlines():
+        if other := re.fullmatch(r"-r\s+(\S+)", line.strip()):
+            yield from requirements(path.with_name(other[1]))
+        elif line.strip() and not line.startswith("#"):
+            yield re.fullmatch(r"([\w.-]+)(.*)", line.strip()).groups()
 
 
 def satisfies(version: str, bounds: str) -> bool:

@@ -30,6 +30,7 @@ def parse_gallery(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         "python -m reproductions gallery",
         "Writes one page that shows every run: pictures, how they grew, losses, commands.",
+        computes=False,
     )
     parser.add_argument(
         "folders",

@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from common.backend import to_tensor
 from reproductions.iccv_introspective.patches import draw_patches, extract
+from tests.reproductions.iccv_introspective.resampling import crop_and_resize
+
+pytestmark = pytest.mark.reference
 
 
 def drawn(count, pictures, size, patch, seed=0):
     return draw_patches(np.random.default_rng(seed), count, pictures, size, patch)
+
+
+def extracted(pictures, boxes, picture, patch):
+    return ops.convert_to_numpy(extract(*map(to_tensor, (pictures, boxes, picture)), patch))
 
 
 def corners(boxes, size):
@@ -109,7 +117,7 @@ def test_patches_are_drawn_anew():
 def test_patches_are_blended_as_documented(size, patch, make, tolerance, scale):
     pictures = scale(make(4, *size))
     picture, boxes = drawn(60, 4, size, patch)
-    found = extract(pictures, boxes, picture, patch).numpy()
+    found = extracted(pictures, boxes, picture, patch)
     assert found.dtype == np.float32 and found.shape == (60, patch, patch, 3)
     wanted = [cut_out(pictures[p], box, patch) for p, box in zip(picture, boxes, strict=True)]
     reach = float(pictures.max()) - float(pictures.min())
@@ -120,7 +128,7 @@ def test_samples_lie_where_one_is_the_centre_of_the_last_pixel():
     """Pictures of coordinates show where the samples were taken."""
     y, x = np.mgrid[:40, :30].astype(np.float32)
     picture, boxes = drawn(30, 1, (40, 30), 16)
-    found = extract(np.stack([x, y], -1)[None], boxes, picture, 16).numpy()
+    found = extracted(np.stack([x, y], -1)[None], boxes, picture, 16)
     left, top = corners(boxes, (40, 30))
     steps = np.arange(16) * 16 / 15
     across = (left[:, None] + steps) * 29 / 30
@@ -137,7 +145,7 @@ def test_samples_lie_where_one_is_the_centre_of_the_last_pixel():
 def test_a_picture_of_one_patch_comes_out_as_it_is():
     pictures = specks(3, 16, 16)
     picture, boxes = drawn(10, 3, (16, 16), 16)
-    found = extract(pictures, boxes, picture, 16).numpy()
+    found = extracted(pictures, boxes, picture, 16)
     np.testing.assert_allclose(found, pictures[picture], atol=1e-3)
 
 
@@ -145,8 +153,8 @@ def test_a_picture_of_one_patch_comes_out_as_it_is():
 def test_patches_of_scaled_pictures_are_those_of_crop_and_resize(size):
     pictures = scaled(specks(5, *size))
     picture, boxes = drawn(80, 5, size, 16)
-    wanted = tf.image.crop_and_resize(pictures, boxes, picture, (16, 16), method="bilinear")
-    found = extract(pictures, boxes, picture, 16)
+    wanted = crop_and_resize(pictures, boxes, picture, 16)
+    found = extracted(pictures, boxes, picture, 16)
     np.testing.assert_array_equal(found, wanted)
-    bytes_ = extract(specks(5, *size), boxes, picture, 16).numpy() / 127.5 - 1
+    bytes_ = extracted(specks(5, *size), boxes, picture, 16) / 127.5 - 1
     np.testing.assert_allclose(bytes_, wanted, atol=1e-6)

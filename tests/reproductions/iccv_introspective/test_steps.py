@@ -5,12 +5,17 @@ import functools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from common import backend
 from reproductions.iccv_introspective.networks import build
 from reproductions.iccv_introspective.patches import draw_patches
 from reproductions.iccv_introspective.settings import LearningSettings
 from reproductions.iccv_introspective.steps import Steps
+from tests.backends import traced
+from tests.reproductions.iccv_introspective.resampling import crop_and_resize
+
+pytestmark = pytest.mark.reference
 
 #: Network, side of a patch, classes without the negatives, height and width of the pictures.
 CASES = {
@@ -238,7 +243,7 @@ def synthesized(steps, case, images, count, rate=0.01, beta1=0.5):
     for step in range(count):
         numbers = np.float32(step + 1), np.float32(rate), np.float32(beta1)
         loss, *state = steps.synthesize(*state, *patches_of_step(case, step), *numbers)
-        results.append([np.asarray(each) for each in (loss, *state)])
+        results.append([ops.convert_to_numpy(each) for each in (loss, *state)])
     return results
 
 
@@ -413,7 +418,7 @@ def test_the_same_step_twice_gives_identical_bits():
     learned = []
     for _ in range(2):
         model.set_weights(weights)
-        numbers = [np.asarray(each) for _ in range(3) for each in steps.learn(*work)]
+        numbers = [float(each) for _ in range(3) for each in steps.learn(*work)]
         learned.append([*numbers, *model.get_weights()])
     for one, other in zip(*learned, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -424,23 +429,45 @@ def test_the_same_step_twice_gives_identical_bits():
             np.testing.assert_array_equal(a, b)
 
 
-def test_nothing_is_traced_again_for_other_batches():
-    model, steps = steps_of("dcgan16", RATE)
+def twice(steps, model, count, size, patches):
+    """Makes each step on other numbers, of these shapes, twice."""
     model.set_weights(random_weights(model))
     random = np.random.default_rng(0)
-    for count, size, patches in [(1, (24, 37), 5), (3, (24, 37), 7), (2, (16, 16), 5)]:
-        picture, boxes = draw_patches(random, patches, count, size, 16)
+    picture, boxes = draw_patches(random, patches, count, size, 16)
+    labels = np.ones(patches, np.int32)
+    images = random.uniform(-1, 1, (count, *size, 3)).astype(np.float32)
+    moments = (np.zeros_like(images),) * 2
+    for number in range(1, 3):
         pictures = random.integers(256, size=(count, *size, 3), dtype=np.uint8)
-        labels = np.ones(patches, np.int32)
         steps.learn(pictures, picture, boxes, labels)
         steps.evaluate(pictures, picture, boxes, labels)
-        images = tf.constant(pictures / 127.5 - 1, tf.float32)
-        moments = (tf.zeros_like(images),) * 2
-        for number in range(1, 3):
-            numbers = np.float32(number), np.float32(0.01), np.float32(0.5)
-            _, images, *moments = steps.synthesize(
-                images, *moments, picture, boxes, labels, *numbers
-            )
+        numbers = np.float32(number), np.float32(0.01), np.float32(0.5)
+        _, images, *moments = steps.synthesize(images, *moments, picture, boxes, labels, *numbers)
+
+
+@traced
+def test_nothing_is_traced_again_for_other_numbers(monkeypatch):
+    traces, compile_ = [], backend.compile
+
+    def counting(function, *rest):
+        def counted(*given):
+            traces.append(function.__name__)
+            return function(*given)
+
+        return compile_(counted, *rest)
+
+    monkeypatch.setattr(backend, "compile", counting)
+    model, steps = steps_of.__wrapped__("dcgan16", RATE)
+    twice(steps, model, 1, (24, 37), 5)
+    assert sorted(traces) == ["_evaluate", "_learn", "_synthesize"]
+
+
+def test_nothing_is_traced_again_for_other_batches():
+    """Others than TensorFlow have a function compiled for each shape."""
+    pytest.importorskip("tensorflow")
+    model, steps = steps_of("dcgan16", RATE)
+    for count, size, patches in [(1, (24, 37), 5), (3, (24, 37), 7), (2, (16, 16), 5)]:
+        twice(steps, model, count, size, patches)
     for step in (steps.learn, steps.evaluate, steps.synthesize):
         assert step.experimental_get_tracing_count() == 1
 
@@ -456,8 +483,8 @@ def test_pictures_are_scaled_before_patches_are_cut(side):
     boxes = np.array([[start, start, 1, 1]], np.float32)
     labels, picture = np.ones(1, np.int32), np.zeros(1, np.int32)
     scaled = (pictures / 127.5 - 1).astype(np.float32)
-    logits = model(tf.image.crop_and_resize(scaled, boxes, picture, (64, 64)))
+    logits = ops.convert_to_numpy(model(crop_and_resize(scaled, boxes, picture, 64)))
     # The greater of both losses, as the other may vanish.
     labels[0] = np.argmin(logits)
-    wanted = np.ptp(np.asarray(logits, np.float64))
+    wanted = np.ptp(logits.astype(np.float64))
     assert float(steps.evaluate(pictures, picture, boxes, labels)[0]) == pytest.approx(wanted, 1e-4)

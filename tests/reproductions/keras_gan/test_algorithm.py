@@ -1,25 +1,35 @@
 """Algorithm 1 against an implementation of its own in NumPy, and the order of its steps."""
 
+import functools
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from common import backend
+from common.state import flat
+from reproductions.keras_gan import networks
 from reproductions.keras_gan.algorithm import Algorithm1
 from reproductions.keras_gan.networks import discriminator, generators
+from tests.backends import float64
+
+pytestmark = pytest.mark.reference
 
 SHAPE, LATENT, BATCH = (4, 3, 2), 6, 5
 
-#: TensorFlow's leaky ReLU holds its slope as a float32.
-SLOPE = float(np.float32(0.2))
+with float64():
+    #: TensorFlow's leaky ReLU holds its slope, 0.2, as a float32.
+    SLOPE = -float(ops.leaky_relu(backend.to_tensor(np.array([-1.0])), 0.2)[0])
 
 MOMENTUM, VARIANCE_FLOOR = 0.8, 1e-3
 RATE, BETA1, BETA2, EPSILON = 2e-4, 0.5, 0.999, 1e-7
 
-#: Keras casts beta2 to the type of the weights by way of float32, in the bias correction only.
-BETA2_32 = float(np.float32(BETA2))
+with float64():
+    #: In the bias correction Keras casts it to the type of the weights; by way of float32, with
+    #: TensorFlow.
+    BETA2_CAST = float(ops.cast(BETA2, "float64"))
 
 #: A network's weights, layer by layer: two of a dense layer, four of a batch normalisation.
 Network = list[list[np.ndarray]]
@@ -89,7 +99,7 @@ class Adam:
 
     def apply(self, gradients):
         self.steps += 1
-        rate = RATE * np.sqrt(1 - BETA2_32**self.steps) / (1 - BETA1**self.steps)
+        rate = RATE * np.sqrt(1 - BETA2_CAST**self.steps) / (1 - BETA1**self.steps)
         for w, g, m, v in zip(self.weights, gradients, self.first, self.second, strict=True):
             m[...] = BETA1 * m + (1 - BETA1) * g
             v[...] = BETA2 * v + (1 - BETA2) * g**2
@@ -156,13 +166,24 @@ def draws(iterations: int, k: int, shape=SHAPE) -> list[tuple[np.ndarray, np.nda
     ]
 
 
+def compiled(algorithm: Algorithm1) -> Callable:
+    """`Algorithm1.iterate`, of its first stage."""
+    return backend.compile(functools.partial(algorithm.iterate, 0), flat(algorithm.variables))
+
+
+def tensors(*arrays: np.ndarray) -> list:
+    """In single precision."""
+    return [backend.to_tensor(array.astype(np.float32)) for array in arrays]
+
+
 @pytest.fixture
 def double():
     """Keras computes in float64."""
     before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
-    yield
+    with float64():
+        yield
     keras.config.set_floatx(before)
     keras.config.set_dtype_policy(policy)
 
@@ -171,7 +192,7 @@ def worst(found, wanted) -> float:
     """The largest error of some arrays, each as a part of its largest number."""
     pairs = list(zip(found, wanted, strict=True))
     assert all(np.shape(a) == np.shape(b) for a, b in pairs)
-    return max(float(np.abs(np.asarray(a) - b).max() / np.abs(b).max()) for a, b in pairs)
+    return max(float(np.abs(ops.convert_to_numpy(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
@@ -180,13 +201,13 @@ def test_against_numpy(double, loss, k):
     """Weights, running statistics, moments and what is measured, over three iterations."""
     (generator,), player = players()
     algorithm = Algorithm1([generator], player, loss)
-    reference = Reference(generator, player, loss)
+    iterate, reference = compiled(algorithm), Reference(generator, player, loss)
     for reals, latents in draws(3, k):
-        values = algorithm.iterate(0, tf.constant(reals), tf.constant(latents))
+        values = iterate(backend.to_tensor(reals), backend.to_tensor(latents))
         assert worst(values, reference.iterate(reals, latents)) < 1e-12
         for model, network in zip((generator, player), reference.networks.values(), strict=True):
-            flat = [array for layer in weights_of(model) for array in layer]
-            assert worst(flat, [array for layer in network for array in layer]) < 1e-10
+            found = [array for layer in weights_of(model) for array in layer]
+            assert worst(found, [array for layer in network for array in layer]) < 1e-10
     own = [v.numpy() for v in algorithm.variables["adam"] if len(v.shape)]
     parts = ("discriminator", "generator")
     adams = [reference.adams[part] for part in parts]
@@ -201,7 +222,7 @@ def test_against_numpy_in_single_precision(loss):
     algorithm = Algorithm1([generator], player, loss)
     reference = Reference(generator, player, loss)
     ((reals, latents),) = draws(1, 1)
-    values = algorithm.iterate(0, *(tf.constant(a, tf.float32) for a in (reals, latents)))
+    values = compiled(algorithm)(*tensors(reals, latents))
     assert worst(values, reference.iterate(reals, latents)) < 1e-5
     # Adam's first moments are (1 - beta1) times the gradients.
     found = [v.numpy() for v in algorithm.variables["adam"] if v.path.endswith("momentum")]
@@ -222,7 +243,7 @@ def test_the_references_gradients():
     pictures, back = reference.pictures(latents[0])
     fake, back_fake = run(reference.networks["discriminator"], pictures)
     gradients = back(back_fake(-(1 - sigmoid(fake)) / BATCH)[0])[1]
-    step, random = 1e-6, np.random.default_rng(0)
+    step, random = 1e-8, np.random.default_rng(0)
     weights = reference.adams["generator"].weights
     for array, gradient in zip(weights, gradients, strict=True):
         # Along a random direction: the differences of one weight drown in rounding.
@@ -251,7 +272,7 @@ class Spy:
                 before = {part: snapshot(model) for part, model in trained.items()}
                 result = original(*args)
                 self.steps.append(name.split("_")[0])
-                self.arguments.append([np.array(a) for a in args])
+                self.arguments.append([ops.convert_to_numpy(a) for a in args])
                 self.changed.append({p for p in trained if before[p] != snapshot(trained[p])})
                 return result
 
@@ -261,12 +282,19 @@ class Spy:
             patch.setattr(algorithm, name, wrapped(name))
 
 
+@pytest.fixture
+def narrow(monkeypatch):
+    """Step by step, each new shape takes its time."""
+    monkeypatch.setattr(networks, "GENERATOR_WIDTHS", (12, 12, 14))
+    monkeypatch.setattr(networks, "DISCRIMINATOR_WIDTHS", (12, 12))
+
+
 def snapshot(model: keras.Model) -> bytes:
     return b"".join(v.numpy().tobytes() for v in model.trainable_variables)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_order_of_steps(k, monkeypatch):
+def test_order_of_steps(k, narrow, monkeypatch):
     """K of D, then one of G; each trains its own player on its own pictures and latents."""
     (generator,), player = players()
     algorithm = Algorithm1([generator], player)
@@ -274,20 +302,20 @@ def test_order_of_steps(k, monkeypatch):
     iterations = 2
     fakes = []
     for reals, latents in draws(iterations, k):
-        reals, latents = (tf.constant(a, tf.float32) for a in (reals, latents))
+        reals, latents = tensors(reals, latents)
         # G stands still during D's steps, and batch normalisation takes the batch's statistics.
-        fakes += [generator(z, training=True).numpy() for z in latents[:-1]]
+        fakes += [ops.convert_to_numpy(generator(z, training=True)) for z in latents[:-1]]
         algorithm.iterate(0, reals, latents)
         own = spy.arguments[-k - 1 :]
-        np.testing.assert_array_equal([args[0] for args in own[:-1]], reals)
-        np.testing.assert_array_equal(own[-1][1], latents[-1])
+        np.testing.assert_array_equal([args[0] for args in own[:-1]], ops.convert_to_numpy(reals))
+        np.testing.assert_array_equal(own[-1][1], ops.convert_to_numpy(latents[-1]))
     assert spy.steps == (["discriminator"] * k + ["generator"]) * iterations
     assert spy.changed == [{step} for step in spy.steps]
     found = [
         a[1] for a, step in zip(spy.arguments, spy.steps, strict=True) if step == "discriminator"
     ]
     np.testing.assert_array_equal(found, fakes)
-    counters = [int(v) for v in algorithm.variables["adam"] if v.path.endswith("iteration")]
+    counters = [int(v.numpy()) for v in algorithm.variables["adam"] if v.path.endswith("iteration")]
     assert counters == [iterations * k, iterations]
 
 
@@ -297,7 +325,7 @@ def test_settings_of_adam():
     algorithm = Algorithm1([generator], player, learning_rate=3e-3, beta1=0.25)
     before = [[v.numpy() for v in m.trainable_variables] for m in (generator, player)]
     ((reals, latents),) = draws(1, 1)
-    algorithm.iterate(0, *(tf.constant(a, tf.float32) for a in (reals, latents)))
+    compiled(algorithm)(*tensors(reals, latents))
     for model, weights in zip((generator, player), before, strict=True):
         # The first step of Adam is as large as the rate, wherever the gradient is not tiny.
         pairs = zip(model.trainable_variables, weights, strict=True)
@@ -321,6 +349,7 @@ def test_variables_are_all():
     for restored in (False, True):
         (generator,), player = players()
         algorithm = Algorithm1([generator], player)
+        iterate = compiled(algorithm)
         if restored:
             for name, part in algorithm.variables.items():
                 for variable, value in zip(part, first[name], strict=True):
@@ -328,7 +357,7 @@ def test_variables_are_all():
         for number, (reals, latents) in enumerate(others[2 * restored :], 2 * restored):
             if number == 2 and not restored:
                 first = {n: [v.numpy() for v in p] for n, p in algorithm.variables.items()}
-            algorithm.iterate(0, *(tf.constant(a, tf.float32) for a in (reals, latents)))
+            iterate(*tensors(reals, latents))
         runs.append([v.numpy() for part in algorithm.variables.values() for v in part])
     assert len(runs[0]) == len(runs[1])
     for one, other in zip(*runs, strict=True):
@@ -348,8 +377,11 @@ def test_real_and_generated_are_normalised_apart():
     )
     wanted = np.zeros(norm.moving_mean.shape)
     for pictures in (reals, fakes):
-        wanted = 0.9 * wanted + 0.1 * before(pictures).numpy().mean((0, 1, 2), np.float64)
-    algorithm.discriminator_step(tf.constant(reals), tf.constant(fakes))
+        wanted = 0.9 * wanted + 0.1 * ops.convert_to_numpy(before(pictures)).mean(
+            (0, 1, 2), np.float64
+        )
+    step = backend.compile(algorithm.discriminator_step, flat(algorithm.variables))
+    step(*tensors(reals, fakes))
     assert worst([norm.moving_mean.numpy()], [wanted]) < 1e-5
 
 
@@ -363,7 +395,9 @@ def test_what_a_stage_trains(architecture, train_all):
     now = {id(v) for v in models[stage].trainable_variables} - earlier
     before = {id(v): v.numpy() for v in models[-1].trainable_variables}
     # The layer laid over starts as zeros: only then has what lies below it a gradient.
+    step = functools.partial(algorithm.generator_step, stage)
+    step = backend.compile(step, flat(algorithm.variables))
     for _, latents in draws(2, 1):
-        algorithm.generator_step(stage, tf.constant(latents[0], tf.float32))
+        step(*tensors(latents[0]))
     changed = {id(v) for v in models[-1].trainable_variables if (v.numpy() != before[id(v)]).any()}
     assert changed == (now | earlier if train_all else now)

@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from reproductions.keras_gan.networks import discriminator, generators, stages
 
@@ -33,6 +34,10 @@ def latents(count: int = 6, seed: int = 0, scale: float = 1) -> np.ndarray:
     return (scale * numbers).astype(np.float32)
 
 
+def painted(model: keras.Model, latents: np.ndarray, training: bool = False) -> np.ndarray:
+    return ops.convert_to_numpy(model(latents, training=training))
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     keras.utils.set_random_seed(5)
@@ -58,7 +63,7 @@ def test_perceptrons_generator(shape):
     assert model.layers[-1].activation is keras.activations.tanh
     dense = sum((a + 1) * b for a, b in zip([100, *widths[:-1]], widths, strict=True))
     assert model.count_params() == dense + 4 * sum(widths[:3])
-    assert sum(v.value.shape.num_elements() for v in model.trainable_variables) == (
+    assert sum(math.prod(v.shape) for v in model.trainable_variables) == (
         dense + 2 * sum(widths[:3])
     )
 
@@ -92,7 +97,7 @@ def test_pixels_are_of_tanh(architecture):
     (model,) = generators(architecture, (8, 8, 1), LATENT, 4)
     last = layers_of(model, "Dense", "Conv2DTranspose")[-1].kernel
     last.assign(last * 1000)
-    pictures = model(latents(scale=100)).numpy()
+    pictures = painted(model, latents(scale=100))
     assert np.abs(pictures).max() <= 1
     assert pictures.min() < -0.99
     assert pictures.max() > 0.99
@@ -221,22 +226,22 @@ def test_new_layers_change_nothing(architecture, training):
     random = np.random.default_rng(0)
     for variable in models[0].trainable_variables:
         variable.assign(variable + 0.1 * random.normal(size=variable.shape))
-    first = models[0](latents(), training=training).numpy()
+    first = painted(models[0], latents(), training)
     assert np.abs(first).max() > 0.01
     for model in models[1:]:
-        np.testing.assert_array_equal(model(latents(), training=training), first)
+        np.testing.assert_array_equal(painted(model, latents(), training), first)
 
 
 @each_architecture
 def test_new_layers_can_learn(architecture):
     """The canvas of a stage takes what its own layers paint; the stage before does not."""
     models = grown(architecture)
-    first = [model(latents()).numpy() for model in models]
+    first = [painted(model, latents()) for model in models]
     for stage in (1, 2):
-        painted = [v for v in stages(models)[stage] if not v.numpy().any() and "kernel" in v.path]
-        (zeros,) = painted
+        new = [v for v in stages(models)[stage] if not v.numpy().any() and "kernel" in v.path]
+        (zeros,) = new
         zeros.assign(np.random.default_rng(0).normal(size=zeros.shape))
-        after = [model(latents()).numpy() for model in models]
+        after = [painted(model, latents()) for model in models]
         for number in range(3):
             same = (after[number] == first[number]).all()
             assert same == (number < stage)

@@ -6,12 +6,14 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from common import backend
 from reproductions.keras_gan import networks
 from reproductions.keras_gan.algorithm import Algorithm1, Values
 from reproductions.keras_gan.augmentation import augmentation
 from reproductions.keras_gan.training import Training
+from tests.backends import looped, traced, uncompiled
 
 SHAPE, LATENT = (4, 3, 1), 6
 
@@ -22,24 +24,52 @@ RATE = 2e-4
 class Iteration(NamedTuple):
     """What an iteration was given."""
 
-    stage: int
     reals: np.ndarray
     latents: np.ndarray
 
 
 class Recorder:
-    """Takes the algorithm's place and writes down what it is given."""
+    """Takes the algorithm's place and writes down what it is given.
 
-    def __init__(self):
-        self.iterations: list[Iteration] = []
+    Args:
+        batch: pictures of a step.
+        k: steps of an iteration.
+        latent: numbers that a picture is made of.
+        shape: of the pictures.
+    """
 
-    def iterate(self, stage, reals, latents):
-        def record(reals, latents):
-            self.iterations.append(Iteration(stage, reals.copy(), latents.copy()))
-            return np.float32(len(self.iterations))
+    #: Iterations that there is room for.
+    room = 50
 
-        number = tf.numpy_function(record, [reals, latents], tf.float32)
-        return Values(*[tf.reshape(number, ())] * 4)
+    def __init__(self, batch: int = 3, k: int = 1, latent: int = LATENT, shape=SHAPE):
+        self.count = keras.Variable(0, dtype="int32", trainable=False)
+        shapes = (k, batch, *shape), (k + 1, batch, latent)
+        self.records = [
+            keras.Variable(np.zeros((self.room, *each), np.float32), trainable=False)
+            for each in shapes
+        ]
+
+    @property
+    def variables(self) -> dict[str, list]:
+        return {"records": self.records, "count": [self.count]}
+
+    def iterate(self, stage, *given):
+        for record, tensor in zip(self.records, given, strict=True):
+            assert keras.backend.standardize_dtype(tensor.dtype) == "float32"
+            assert tuple(tensor.shape) == record.shape[1:]
+            here = ops.equal(ops.arange(self.room), self.count.value)
+            here = ops.reshape(here, (-1, *[1] * len(tensor.shape)))
+            record.assign(ops.where(here, tensor[None], record.value))
+        self.count.assign_add(1)
+        return Values(*[ops.cast(self.count, "float32")] * 4)
+
+    @property
+    def iterations(self) -> list[Iteration]:
+        """In order; each iteration that there was."""
+        count = int(self.count.numpy())
+        assert count <= self.room
+        arrays = (record.numpy()[:count] for record in self.records)
+        return [Iteration(*each) for each in zip(*arrays, strict=True)]
 
     def numbers(self) -> list[np.ndarray]:
         """The pictures of each iteration, (k, batch), by what `numbered` has written on them."""
@@ -69,7 +99,7 @@ def recorded(
     latent: int = LATENT,
 ) -> Recorder:
     """Some epochs, each in one block."""
-    recorder = Recorder()
+    recorder = Recorder(batch, k, latent)
     training = Training(recorder, numbered(images), batch, k, latent, seed)
     for epoch in range(epochs):
         training.block(0, epoch * training.epoch_length, training.epoch_length)
@@ -106,7 +136,7 @@ def test_an_epoch_shows_every_picture_once(images, batch, k):
 )
 def test_length_of_an_epoch(images, batch, k, length):
     """As many iterations of k batches as it takes to show all whole batches."""
-    found = Training(Recorder(), numbered(255)[np.zeros(images, int)], batch, k, LATENT, 1)
+    found = Training(Recorder(batch, k), numbered(255)[np.zeros(images, int)], batch, k, LATENT, 1)
     assert found.epoch_length == length == math.ceil((images // batch) / k)
 
 
@@ -149,10 +179,9 @@ def test_pixels():
     """Bytes become -1..1, each picture as it is."""
     images = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), np.uint8)
     images[0], images[1] = 0, 255
-    recorder = Recorder()
+    recorder = Recorder(6)
     Training(recorder, images, 6, 1, LATENT, 1).block(0, 0, 1)
     (reals,) = recorder.iterations[0].reals
-    assert reals.dtype == np.float32
     assert (reals.min(), reals.max()) == (-1, 1)
     found = reals[np.lexsort(reals.reshape(6, -1).T)].astype(np.float64)
     wanted = images / 127.5 - 1
@@ -167,7 +196,6 @@ def test_latents_are_normal():
     """N(0, 1), of every step its own, different in every iteration."""
     latents = recorded(12, 4, 2, epochs=25, latent=50).latents()
     assert latents.shape == (50, 3, 4, 50)
-    assert latents.dtype == np.float32
     numbers = latents.astype(np.float64).ravel()
     # Five deviations of each estimate of so many independent numbers.
     limit = 5 / numbers.size**0.5
@@ -192,7 +220,7 @@ def test_seeds():
 
 def test_where_a_block_begins_does_not_matter():
     """Real pictures and latents are those of the iteration's number."""
-    whole, parts = recorded(20, 2, 2, epochs=3), Recorder()
+    whole, parts = recorded(20, 2, 2, epochs=3), Recorder(2, 2)
     training = Training(parts, numbered(20), 2, 2, LATENT, 1)
     # From the middle on, as after a restart, and then the beginning.
     for first, count in ((7, 1), (8, 2), (10, 5), (0, 5), (5, 2)):
@@ -219,7 +247,7 @@ def test_augmentation_in_the_loop():
     images = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 1), np.uint8)
     runs = []
     for _ in range(2):
-        recorder = Recorder()
+        recorder = Recorder(2, 2, shape=(16, 16, 1))
         training = Training(recorder, images[np.zeros(8, int)], 2, 2, LATENT, 1, augmentation(5))
         training.block(0, 0, 2)
         training.block(0, 2, 2)
@@ -308,22 +336,21 @@ def compare(one: Run, other: Run) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
-def test_compiled_equals_eager(architecture, narrow):
-    """What TensorFlow makes of the loop is what Python says."""
+def test_compiled_equals_eager(architecture, narrow, monkeypatch):
+    """What the backend makes of the loop is what Python says."""
     compiled = trained([(0, 2)], architecture=architecture, k=2)
-    tf.config.run_functions_eagerly(True)
-    try:
-        eager = trained([(0, 2)], architecture=architecture, k=2)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    monkeypatch.setattr(backend, "compile", uncompiled)
+    monkeypatch.setattr(backend, "repeat", looped)
+    eager = trained([(0, 2)], architecture=architecture, k=2)
     compare(compiled, eager)
 
 
 def test_fused_equals_unfused(narrow):
-    """What XLA makes of an iteration is what TensorFlow makes of it."""
+    """What XLA makes of an iteration is what is made of it otherwise."""
     compare(trained([(0, 2)]), trained([(0, 2)], fuse=True))
 
 
+@traced
 @pytest.mark.parametrize(("fuse", "stages"), [(False, 2), (True, 1)])
 def test_it_is_compiled_once(fuse, stages, narrow, monkeypatch):
     """Blocks of any length and epoch are of one compiled function, one for each stage of growth."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from common import backend
 from common.autodiff import loss_and_gradient
 from common.vgg19_pixels import preprocess
 from reproductions.multiscale.descriptor import descriptor
@@ -16,6 +16,7 @@ from reproductions.multiscale.options import parse_novelty, parse_synthesis
 from reproductions.multiscale.sources import find_sources, read_source
 from reproductions.multiscale.start import make_start
 from reproductions.multiscale.synthesis_run import texture_loss
+from tests.backends import quickest
 from tests.golden_weights import golden_weights
 from tests.reproductions.multiscale.references import write_sources
 
@@ -31,12 +32,10 @@ class Run(NamedTuple):
     def evaluate(self, loss: Callable | None = None) -> tuple[float, np.ndarray]:
         """Loss (another than the run's own, if given) and gradient of the start."""
         # For one value compiling takes longer than it saves.
-        tf.config.run_functions_eagerly(True)
-        try:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(backend, "compile", quickest)
             evaluate = loss_and_gradient(loss or self.loss, self.start.shape)
             value, gradient = evaluate(self.start.ravel())
-        finally:
-            tf.config.run_functions_eagerly(False)
         return value, gradient.reshape(self.start.shape)
 
 

@@ -7,6 +7,8 @@ from common.vgg19 import vgg19
 from common.vgg19_layers import LAYERS
 from tests.reproductions.multiscale.references import arrays, error_of_maximum
 
+pytestmark = pytest.mark.reference
+
 #: Both are float32: their rounding grows to 2e-6 over sixteen convolutions.
 TOLERANCE = 5e-6
 

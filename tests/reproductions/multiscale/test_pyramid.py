@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from common.backend import to_tensor
 from reproductions.multiscale.pyramid import expand, gaussian_pyramid, laplacian_pyramid, reduce
 from tests.reproductions.multiscale.references import arrays, error_of_maximum
+
+pytestmark = pytest.mark.reference
 
 INPUTS = {
     "even": (1234, (1, 96, 80, 3), 4),
@@ -58,7 +61,7 @@ def test_expanded_levels(name):
 @pytest.mark.parametrize("name", INPUTS)
 def test_laplacian_levels(name):
     images, octaves = made(name)
-    levels = laplacian_pyramid(images, octaves)
+    levels = laplacian_pyramid(to_tensor(images), octaves)
     assert len(levels) == octaves - 1
     for i, level in enumerate(levels):
         check(np.asarray(level)[:, ::2, ::2], arrays("pyramid")[f"{name}_laplacian_{i}_s2"])

@@ -140,9 +140,9 @@ def start_dying(argv: list, folder: Path, where: str, calls: int) -> subprocess.
     code = f"""
 import os, signal, sys
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.ppgn import options, sampling_class
-import_tensorflow()
+import_keras()
 from reproductions.ppgn import {module}
 whole, made = {module}.{owner}.{method}, []
 def dying(*arguments, **options):

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from reproductions.ppgn.inpainting import Context
 from reproductions.ppgn.start import load_image
 from reproductions.ppgn.step import Networks, Terms
+from tests.backends import gradient
 from tests.reproductions.ppgn.references import arrays, need_picture, original, to_caffe
 
 
@@ -45,11 +45,10 @@ class Step:
 
     def _image_gradient(self, images, units):
         # Not compiled, which would take more memory than it saves time.
-        images = tf.convert_to_tensor(images)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            climb = self._condition.climb(self._features([images]), units)
-        return np.asarray(tape.gradient(climb.scalar, images))
+        def scalar(images):
+            return self._condition.climb(self._features([images]), units).scalar
+
+        return gradient(scalar, images)[1]
 
     def __call__(self, h, units, context: Context | None = None) -> Evaluated:
         terms = self._networks(h, units, context)

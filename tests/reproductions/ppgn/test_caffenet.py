@@ -19,11 +19,17 @@ from tests.reproductions.ppgn.references import (
     to_caffe,
 )
 
+pytestmark = pytest.mark.reference
+
 #: After the ReLU, where there is one: what Caffe's blobs hold after a full forward pass.
 TOPS = ("conv1", "pool1", "norm1", "conv2", "pool2", "norm2", "conv3", "conv4", "conv5", "pool5")
 TOPS = (*TOPS, "fc6", "fc7", "fc8", "prob", "log")
 #: What Caffe's blobs hold where a forward pass ends at them.
 ENDS = ("conv1", "conv5", "fc6")
+
+#: A probability is off by as large a part as its score is off in absolute numbers. Scores go up to
+#: 15, and float32's sums, in whatever order a backend takes them, are off by 2e-6 of that.
+PROBABILITY = 3e-5
 
 CASES = ("fc8_unit13", "fc8_unit980", "fc8_unit261", "conv5_unit196_xy6", "conv5_unit189_xy6")
 
@@ -45,10 +51,11 @@ def test_blob(name, blobs):
     references = arrays("caffenet_forward")
     [(key, stride)] = strided(references, name)
     found, largest = blobs[name], references.get(f"{name}_max")
+    tolerance = PROBABILITY if name == "prob" else FORWARD
     if largest is not None:
-        assert np.abs(found).max() == pytest.approx(float(largest), rel=FORWARD)
+        assert np.abs(found).max() == pytest.approx(float(largest), rel=tolerance)
     found = found if stride == 1 else found[..., ::stride, ::stride]
-    assert error_of_maximum(found, references[key], largest) < FORWARD
+    assert error_of_maximum(found, references[key], largest) < tolerance
     assert error_of_sums(blobs[name], references[f"{name}__stats"]) < FORWARD
 
 

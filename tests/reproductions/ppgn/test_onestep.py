@@ -16,6 +16,8 @@ from tests.reproductions.ppgn.references import (
     to_caffe,
 )
 
+pytestmark = pytest.mark.reference
+
 CASES = ("fc8", "conv5", "inpaint")
 
 

@@ -31,6 +31,8 @@ from tests.reproductions.ppgn.references import (
     to_caffe,
 )
 
+pytestmark = pytest.mark.reference
+
 ALL = (*RUNS, CAPTION)
 #: Those that need no file of the original.
 FREE = tuple(run for run in ALL if run != "run7s0")

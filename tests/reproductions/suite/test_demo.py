@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from reproductions.suite import demo
-from reproductions.suite.demo import DEMO, Step, run_demo
+from reproductions.suite import steps as steps_module
+from reproductions.suite.demo import DEMO
+from reproductions.suite.steps import Course, Step
 from tests.scripts import ROOT
 
 #: Stands for a script: makes a run's folder, and writes which words it got.
@@ -32,7 +34,7 @@ sys.exit("fail" in words)
 def steps(tmp_path, monkeypatch):
     """From papers' names with words to steps of scripts that only write what they got."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "REPRODUCTIONS", tmp_path / "reproductions")
+    monkeypatch.setattr(steps_module, "REPRODUCTIONS", tmp_path / "reproductions")
 
     def steps(*lines: str) -> list[Step]:
         made = []
@@ -45,6 +47,10 @@ def steps(tmp_path, monkeypatch):
         return made
 
     return steps
+
+
+def run_demo(steps: list[Step]) -> list[Step]:
+    return Course(DEMO, steps).run()
 
 
 def calls() -> list[str]:
@@ -156,9 +162,9 @@ def test_control_c_waits_for_what_is_running(steps, tmp_path):
     )
     code = (
         "import pathlib, sys\n"
-        "from reproductions.suite import demo\n"
-        "demo.REPRODUCTIONS = pathlib.Path('reproductions').resolve()\n"
-        "demo._steps = lambda: [demo.Step(p, 'x', 'do', ()) for p in 'ab']\n"
+        "from reproductions.suite import demo, steps\n"
+        "steps.REPRODUCTIONS = pathlib.Path('reproductions').resolve()\n"
+        "demo._steps = lambda: [steps.Step(p, 'x', 'do', ()) for p in 'ab']\n"
         "sys.exit(demo.main())\n"
     )
     process = subprocess.Popen(

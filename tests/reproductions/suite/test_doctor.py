@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from importlib import metadata
 
 import pytest
 
+from common.errors import UserError
+from common.machine import REQUIREMENTS, chosen_backend
 from common.weights import MANIFEST, manifest
 from reproductions.suite import doctor
 from reproductions.suite.doctor import checking, device, installed, machine, originals, weights
@@ -40,7 +43,20 @@ def test_requirements_here(found):
     assert count == 0
     assert said["Python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}.")
     assert said["numpy"].split()[0] == metadata.version("numpy")
-    assert len(said) == 1 + len((ROOT / "requirements.txt").read_text().splitlines())
+    own, common = (ROOT / REQUIREMENTS[chosen_backend()]), ROOT / "requirements-common.txt"
+    lines = [line for path in (own, common) for line in path.read_text().splitlines()]
+    assert len(said) == 1 + len(lines) - 1  # with Python, without the line that names the other
+
+
+@pytest.mark.parametrize("backend", REQUIREMENTS)
+def test_requirements_of_each_backend(found, monkeypatch, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setattr(metadata, "version", lambda name: None)
+    count, said = found(installed.look)
+    assert {*REQUIREMENTS} & {*said} == {backend}
+    assert {"keras", "numpy", "tensorboard"} <= {*said}
+    assert count == len(said) - 1
+    assert said[backend].endswith(f"-r {REQUIREMENTS[backend]}, or make demo")
 
 
 def test_a_requirement_that_is_missing_and_one_that_is_too_old(found, monkeypatch):
@@ -54,7 +70,7 @@ def test_a_requirement_that_is_missing_and_one_that_is_too_old(found, monkeypatc
     monkeypatch.setattr(metadata, "version", version)
     count, said = found(installed.look)
     assert count == 2
-    assert said["keras"] == f"WRONG: not installed: {installed.INSTALL}"
+    assert said["keras"].startswith("WRONG: not installed: python -m pip install -r requirements")
     assert said["scipy"].startswith("WRONG: 1.9.9, but >=1.13 is needed: python -m pip install")
 
 
@@ -74,18 +90,32 @@ def test_bounds(version, bounds, holds):
     assert installed.satisfies(version, bounds) is holds
 
 
-def test_where_nothing_is_installed_it_says_so():
-    """Without the environment's packages, as on a fresh machine."""
-    ended = subprocess.run(
-        [sys.executable, "-S", "-m", "reproductions", "doctor"],
+def _doctor(*words: str, backend: str) -> subprocess.CompletedProcess:
+    """In a process of its own, without the environment's packages, as on a fresh machine."""
+    return subprocess.run(
+        [sys.executable, "-S", "-m", "reproductions", "doctor", *words],
         cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("backend", REQUIREMENTS)
+def test_where_nothing_is_installed_it_says_so(backend):
+    ended = _doctor(backend=backend)
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert "  tensorflow             WRONG: not installed: python -m pip install -r" in ended.stdout
-    assert "  left out               it needs TensorFlow\n" in ended.stdout
+    assert f"  {backend:22} WRONG: not installed: python -m pip install -r" in ended.stdout
+    assert "  left out               it needs Keras and its backend\n" in ended.stdout
+
+
+def test_an_unknown_backend_is_one_line():
+    ended = _doctor("--no_check", backend="theano")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "error: KERAS_BACKEND must be one of tensorflow, jax, torch, not theano\n"
+    )
 
 
 # Machine and device
@@ -101,24 +131,31 @@ def test_machine(found):
 def test_device(found):
     count, said = found(device.look)
     assert count == 0
-    assert said["TensorFlow"].startswith(metadata.version("tensorflow").split("+")[0])
+    assert said["Keras"] == f"{metadata.version('keras')}, with {chosen_backend()}"
+    version = metadata.version(chosen_backend()).split("+")[0]
+    assert any(fact.startswith(version) for name, fact in said.items() if name != "Keras")
+    assert said["device"]
+    assert said["computes"].startswith("on ")
 
 
-def test_another_backend_is_wrong(found, monkeypatch):
-    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    count, said = found(device.look)
-    assert count == 1
-    assert said["Keras"].startswith("computes with    WRONG: jax; the suite needs TensorFlow")
-
-
-def test_a_tensorflow_that_does_not_start(found, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            ImportError("libcudnn:\ncannot open"),
+            "cannot be imported: ImportError: libcudnn: cannot open",
+        ),
+        (UserError("torch is not installed"), "torch is not installed"),
+    ],
+)
+def test_a_backend_that_does_not_start(found, monkeypatch, error, line):
     def fail():
-        raise ImportError("libcudnn:\ncannot open")
+        raise error
 
-    monkeypatch.setattr("common.quiet.import_tensorflow", fail)
+    monkeypatch.setattr("common.quiet.import_keras", fail)
     count, said = found(device.look)
     assert count == 1
-    assert said["TensorFlow"] == "WRONG: cannot be imported: ImportError: libcudnn: cannot open"
+    assert said["Keras'"] == f"backend         WRONG: {line}"
 
 
 # Weights

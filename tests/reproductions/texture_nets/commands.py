@@ -103,8 +103,8 @@ def start_small(script: str, argv: list, folder: Path) -> subprocess.Popen:
 import pathlib, sys
 import pytest
 from common import flags
-from common.quiet import import_tensorflow
-import_tensorflow()
+from common.quiet import import_keras
+import_keras()
 from reproductions.texture_nets import {script}
 from tests.reproductions.texture_nets.commands import PARSERS, use_small_network
 with pytest.MonkeyPatch.context() as monkeypatch:

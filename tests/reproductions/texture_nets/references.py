@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from common.backend import to_tensor
 from common.layers import FrozenConv2D
 from common.originals import originals_dir
 from reproductions.texture_nets.generator import Generator
@@ -54,12 +55,12 @@ def from_torch(images: np.ndarray) -> np.ndarray:
 
 def to_torch(images) -> np.ndarray:
     """The other way."""
-    return np.asarray(images).transpose(0, 3, 1, 2)
+    return ops.convert_to_numpy(images).transpose(0, 3, 1, 2)
 
 
 def parameter_to_torch(values) -> np.ndarray:
     """A kernel to (out, in, height, width); what is no kernel stays."""
-    values = np.asarray(values)
+    values = ops.convert_to_numpy(values)
     return values.transpose(3, 2, 0, 1) if values.ndim == 4 else values
 
 
@@ -121,7 +122,7 @@ def miniature_weights() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def miniature(layers: Sequence[str], no_pad: bool, dtype: str) -> Callable:
     """The miniature descriptor: a function from images to the features of `relu1_1` and so on.
 
-    In float32 with the suite's own convolution, in float64 with TensorFlow's.
+    In float32 with the suite's own convolution, in float64 with Keras'.
     """
     padding = "valid" if no_pad else "same"
     wanted = [layer.replace("relu", "conv") for layer in layers]
@@ -139,7 +140,7 @@ def miniature(layers: Sequence[str], no_pad: bool, dtype: str) -> Callable:
         for name, convolution in steps.items():
             if name in _POOLED:
                 # In Caffe's ceil mode.
-                x = tf.nn.max_pool2d(x, 2, 2, "SAME")
+                x = ops.max_pool(x, 2, 2, padding="same")
             x = found[name] = convolution(x)
         return [found[name] for name in wanted]
 
@@ -147,5 +148,5 @@ def miniature(layers: Sequence[str], no_pad: bool, dtype: str) -> Callable:
 
 
 def _convolve(x, kernel: np.ndarray, bias: np.ndarray, padding: str):
-    kernel, bias = (tf.constant(a.astype(np.float64)) for a in (kernel, bias))
-    return tf.nn.relu(tf.nn.conv2d(x, kernel, 1, padding.upper()) + bias)
+    kernel, bias = (to_tensor(a.astype(np.float64)) for a in (kernel, bias))
+    return ops.relu(ops.conv(x, kernel, padding=padding) + bias)

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from common import backend
 from reproductions.texture_nets.generator import Generator
+from tests.backends import float64, quickest
 from tests.reproductions.texture_nets.references import (
     arrays,
     drawn_noise,
@@ -35,13 +36,13 @@ class Pass(NamedTuple):
     gradients: list[np.ndarray]
 
 
-def inputs_of(name: str, dtype: str) -> list[tf.Tensor]:
+def inputs_of(name: str, dtype: str) -> list:
     """The image, if there is one, and the noise."""
     inputs = drawn_noise(read_json("architectures")[name]["noise_shapes"])
     if name.endswith("stylization"):
         image = np.random.RandomState(300).uniform(0, 1, (2, 3, 64, 64)).astype(np.float32)
         inputs.insert(0, from_torch(image))
-    return [tf.constant(x.astype(dtype)) for x in inputs]
+    return [backend.to_tensor(x.astype(dtype)) for x in inputs]
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -52,15 +53,21 @@ def name(request):
 @pytest.fixture(scope="module")
 def exact(name) -> Pass:
     """In float64, with the statistics noted."""
-    generator = seeded_generator(name, "float64")
     weights = np.random.RandomState(400).standard_normal((2, 3, 64, 64)).astype(np.float32)
-    values = [p.value for p in generator.parameters()]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(values)
-        output = generator(inputs_of(name, "float64"), training=True)
-        loss = tf.reduce_sum(output * from_torch(weights).astype(np.float64))
-    gradients = tape.gradient(loss, values, unconnected_gradients="zero")
-    return Pass(generator, to_torch(output), [parameter_to_torch(g) for g in gradients])
+    with float64():
+        generator = seeded_generator(name, "float64")
+
+        def play(inputs, upstream):
+            (output,), _, pull_back = backend.vjp(
+                lambda: ([generator(inputs, training=True)], ()), generator.parameters()
+            )
+            return output, pull_back(upstream)
+
+        upstream = from_torch(weights).astype(np.float64)
+        output, gradients = quickest(play, generator.variables)(
+            inputs_of(name, "float64"), upstream
+        )
+        return Pass(generator, to_torch(output), [parameter_to_torch(g) for g in gradients])
 
 
 def output_of(name: str) -> np.ndarray:
@@ -86,7 +93,10 @@ def test_noise(name, exact):
 
 def test_output_in_float32(name):
     """In float32 the output is the original's."""
-    output = to_torch(seeded_generator(name, "float32")(inputs_of(name, "float32")))
+    generator = seeded_generator(name, "float32")
+    output = to_torch(
+        quickest(lambda inputs: generator(inputs), generator.variables)(inputs_of(name, "float32"))
+    )
     assert output.dtype == np.float32
     assert np.abs(output - output_of(name)).max() < FLOAT32
 

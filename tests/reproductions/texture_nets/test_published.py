@@ -4,7 +4,6 @@ import functools
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from common.images import read_picture
 from reproductions.texture_nets.generator import Generator
@@ -12,6 +11,7 @@ from reproductions.texture_nets.import_torch7 import import_torch7
 from reproductions.texture_nets.layers import BatchNormalization
 from reproductions.texture_nets.torch7 import Object, read_torch7
 from reproductions.texture_nets.torch7_modules import class_of, modules_of
+from tests.backends import float64, quickest
 from tests.golden_weights import digest
 from tests.reproductions.texture_nets.references import (
     FOLDER,
@@ -67,8 +67,9 @@ def imported(name: str) -> Generator:
 @functools.cache
 def in_float64(name: str) -> Generator:
     """The same model in double precision."""
-    generator = Generator(**{**imported(name).get_config(), "dtype": "float64"})
-    generator.set_weights(imported(name).get_weights())
+    with float64():
+        generator = Generator(**{**imported(name).get_config(), "dtype": "float64"})
+        generator.set_weights(imported(name).get_weights())
     return generator
 
 
@@ -88,7 +89,9 @@ def make(generator: Generator, inputs: list[np.ndarray], running: bool = False) 
     """Images in the original's layout."""
     generator.use_running_statistics(running)
     dtype = generator.get_config()["dtype"]
-    made = to_torch(generator([tf.constant(x.astype(dtype)) for x in inputs]))
+    with float64(dtype == "float64"):
+        compiled = quickest(lambda inputs: generator(inputs), generator.variables)
+        made = to_torch(compiled([x.astype(dtype) for x in inputs]))
     generator.use_running_statistics(False)
     assert made.dtype == dtype
     return made

@@ -8,11 +8,12 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from common import backend
 from reproductions.texture_nets.report import Report
 from reproductions.texture_nets.run_folder import RunFolder
 from reproductions.texture_nets.training import Training
+from tests.backends import quickest
 from tests.leftovers import assert_same, losses, rows, snapshot, state
 from tests.reproductions.texture_nets.commands import (
     STYLE,
@@ -34,12 +35,11 @@ RUNS = {"texture_train": SHORT, "stylization_train": STYLED}
 
 
 @pytest.fixture(autouse=True)
-def eager(request):
+def eager(request, monkeypatch):
     """Compiling takes longest. What is run by hand is compiled, and one test of going on."""
     compiled = "slow" in request.keywords or request.function is test_more_iterations
-    tf.config.run_functions_eagerly(not compiled)
-    yield
-    tf.config.run_functions_eagerly(False)
+    if not compiled:
+        monkeypatch.setattr(backend, "compile", quickest)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def unbroken(tmp_path_factory):
     made = {}
 
     def unbroken(monkeypatch, capfd, script="texture_train"):
-        key = script, tf.config.functions_run_eagerly()
+        key = script, backend.compile is quickest
         if key not in made:
             folder = tmp_path_factory.mktemp("unbroken")
             with monkeypatch.context() as patched:

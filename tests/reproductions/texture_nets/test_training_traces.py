@@ -8,8 +8,8 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from common.backend import to_tensor
 from common.vgg19_pixels import preprocess
 from reproductions.texture_nets.content import batches, order
 from reproductions.texture_nets.descriptor import texture_targets
@@ -17,6 +17,7 @@ from reproductions.texture_nets.layer_names import in_order
 from reproductions.texture_nets.objective import Objective
 from reproductions.texture_nets.settings import TrainingSettings
 from reproductions.texture_nets.training import Training
+from tests.backends import float64, quickest
 from tests.reproductions.texture_nets.references import (
     arrays,
     drawn_noise,
@@ -62,7 +63,7 @@ def objective(options: dict[str, str], dtype: str) -> Objective:
     layers = in_order([*wanted, content] if content else wanted)
     network = miniature(layers, options["-vgg_no_pad"] == "true", dtype)
     style = for_miniature(from_torch(arrays("image")["scale_bricks64"][None]), dtype)
-    features = dict(zip(layers, network(tf.constant(style)), strict=True))
+    features = dict(zip(layers, network(to_tensor(style)), strict=True))
     targets = dict(zip(wanted, texture_targets([features[n] for n in wanted]), strict=True))
     return Objective(
         network,
@@ -82,8 +83,8 @@ def pictures_and_content(options: dict[str, str], dtype: str) -> Iterator[tuple]
     network = miniature(["relu4_2"], options["-vgg_no_pad"] == "true", dtype)
     for numbers in order(PICTURES, BATCH, False):
         images = np.concatenate([picture(n) for n in numbers])
-        [features] = network(tf.constant(for_miniature(images, dtype)))
-        yield tf.constant(images.astype(dtype)), features
+        [features] = network(to_tensor(for_miniature(images, dtype)))
+        yield to_tensor(images.astype(dtype)), features
 
 
 def make_trace(name: str, dtype: str) -> Trace:
@@ -96,20 +97,26 @@ def make_trace(name: str, dtype: str) -> Trace:
     made = Trace([], [], [], [int(np.prod(p.shape)) for p in generator.parameters()])
     apply = keras.optimizers.Adam.apply
 
-    def recorded(self, gradients, variables):
-        of = {id(v): g for v, g in zip(variables, gradients, strict=True)}
-        made.gradients.append(flat([of[id(p)] for p in generator.parameters()]))
-        return apply(self, gradients, variables)
+    def step(noise, *extra):
+        found = []
 
+        def recorded(self, gradients, variables):
+            of = {id(v): g for v, g in zip(variables, gradients, strict=True)}
+            found.extend(of[id(p)] for p in generator.parameters())
+            return apply(self, gradients, variables)
+
+        with mock.patch.object(keras.optimizers.Adam, "apply", recorded):
+            losses, _ = training.step_with(noise, *extra)
+        return losses, found
+
+    step = quickest(step, training.variables)
     extra = pictures_and_content(options, dtype)
-    with mock.patch.object(keras.optimizers.Adam, "apply", recorded):
-        for iteration in range(2 if name == CHAOTIC else 4):
-            noise = [
-                tf.constant(n.astype(dtype)) for n in drawn_noise(run["noise_shapes"], iteration)
-            ]
-            losses, _ = training.step_with(noise, *next(extra))
-            made.losses.append(float(losses.texture) + float(losses.content))
-            made.parameters.append(flat(generator.parameters()))
+    for iteration in range(2 if name == CHAOTIC else 4):
+        noise = [n.astype(dtype) for n in drawn_noise(run["noise_shapes"], iteration)]
+        losses, gradients = step(noise, *next(extra))
+        made.losses.append(float(losses.texture) + float(losses.content))
+        made.gradients.append(flat(gradients))
+        made.parameters.append(flat(generator.parameters()))
     return made
 
 
@@ -125,7 +132,8 @@ def dtype(request):
 
 @pytest.fixture(scope="module")
 def trace(name, dtype) -> Trace:
-    return make_trace(name, dtype)
+    with float64(dtype == "float64"):
+        return make_trace(name, dtype)
 
 
 def moving(name: str, trace: Trace) -> np.ndarray:

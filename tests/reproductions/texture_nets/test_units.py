@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from common import backend
 from common.gram import gram_matrix
 from common.layers import LeakyReLU, pad_images
 from common.vgg19_pixels import deprocess, preprocess
@@ -23,6 +24,7 @@ from reproductions.texture_nets.pictures import load_picture
 from reproductions.texture_nets.scaling import longer_side, scale
 from reproductions.texture_nets.settings import TrainingSettings
 from reproductions.texture_nets.training import Training
+from tests.backends import float64, gradient
 from tests.reproductions.texture_nets.references import (
     arrays,
     from_torch,
@@ -31,29 +33,31 @@ from tests.reproductions.texture_nets.references import (
     to_torch,
 )
 
-both_types = pytest.mark.parametrize("dtype", ["float32", "float64"])
+pytestmark = pytest.mark.reference
 
 #: Relative, of a few sums of numbers of that type.
 TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 
 
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    with float64(request.param == "float64"):
+        yield request.param
+
+
 def close(found, wanted, dtype: str) -> None:
-    found, wanted = np.asarray(found), np.asarray(wanted, np.float64)
+    found, wanted = ops.convert_to_numpy(found), np.asarray(wanted, np.float64)
     assert found.dtype == dtype
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() < TOLERANCE[dtype] * np.abs(wanted).max()
 
 
-def tensor(images: np.ndarray, dtype: str) -> tf.Tensor:
-    return tf.constant(from_torch(images).astype(dtype))
+def images_of(case: np.ndarray, dtype: str) -> np.ndarray:
+    return from_torch(case).astype(dtype)
 
 
-def gradient_of(function, x: tf.Tensor, upstream: tf.Tensor):
-    """The output, and the gradient of x for that of the output."""
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        output = function(x)
-    return output, tape.gradient(output, x, upstream)
+def tensor(case: np.ndarray, dtype: str):
+    return backend.to_tensor(images_of(case, dtype))
 
 
 # Circular padding
@@ -72,16 +76,15 @@ def padded_by(left: int, right: int, top: int, bottom: int):
     return pad
 
 
-@both_types
 @pytest.mark.parametrize("sides", ["l1r1t1b1", "l2r2t2b2", "l1r2t3b1"])
 def test_circular_padding(sides, dtype):
     """Rows and columns come from the opposite side, and all of their gradients go back there."""
     case = {k: v for k, v in arrays("circular_padding").items() if k.startswith(sides)}
     pad = padded_by(*(int(sides[i]) for i in (1, 3, 5, 7)))
-    x, upstream = (tensor(case[f"{sides}/{k}"], dtype) for k in ("input", "gradOutput"))
-    output, gradient = gradient_of(pad, x, upstream)
+    x, upstream = (images_of(case[f"{sides}/{k}"], dtype) for k in ("input", "gradOutput"))
+    output, slope = gradient(pad, x, upstream)
     np.testing.assert_array_equal(to_torch(output), case[f"{sides}/output"])
-    close(to_torch(gradient), case[f"{sides}/gradInput_exact_adjoint"], dtype)
+    close(to_torch(slope), case[f"{sides}/gradInput_exact_adjoint"], dtype)
 
 
 def test_padding_of_nothing_copies_the_border():
@@ -131,7 +134,7 @@ def test_noise_is_not_pooled():
     """The image is averaged to the scale's size, and the noise is of that size."""
     image = np.random.RandomState(0).uniform(size=(2, 8, 12, 3)).astype(np.float32)
     noise = np.random.RandomState(1).uniform(size=(2, 2, 3, 3)).astype(np.float32)
-    output = noisy(3, True, 4)([image, noise]).numpy()
+    output = ops.convert_to_numpy(noisy(3, True, 4)([image, noise]))
     pooled = image.reshape(2, 2, 4, 3, 4, 3).mean((2, 4))
     np.testing.assert_allclose(output[..., :3], pooled, rtol=1e-6)
     np.testing.assert_array_equal(output[..., 3:], noise)
@@ -140,7 +143,7 @@ def test_noise_is_not_pooled():
 def drawn(seed: int = 1, call: int = 0) -> list[np.ndarray]:
     """The noise of a pyramid's two finest scales, and normal noise as `skip_noise` has it."""
     inputs = [Noise(2, 3), Noise(1, 3), Noise(1, 2, normal=True)]
-    return [n.numpy() for n in draw_noise(inputs, 4, 128, 96, seed, call)]
+    return [ops.convert_to_numpy(n) for n in draw_noise(inputs, 4, 128, 96, seed, call)]
 
 
 def test_distribution_of_drawn_noise():
@@ -167,8 +170,8 @@ def test_distribution_of_drawn_noise():
 def test_drawn_noise_can_be_repeated():
     """The same seed and call give the same noise, in a compiled function, too."""
     inputs = [Noise(2, 3), Noise(1, 3), Noise(1, 2, normal=True)]
-    compiled = tf.function(lambda call: draw_noise(inputs, 4, 128, 96, 1, call))
-    for first, again, other in zip(drawn(), drawn(), compiled(tf.constant(0)), strict=True):
+    compiled = backend.compile(lambda call: draw_noise(inputs, 4, 128, 96, 1, call))
+    for first, again, other in zip(drawn(), drawn(), compiled(np.int32(0)), strict=True):
         np.testing.assert_array_equal(first, again)
         np.testing.assert_array_equal(first, other)
 
@@ -184,7 +187,8 @@ def test_every_call_draws_other_noise(other):
 def test_no_noise_comes_twice():
     """No input, image or channel of any of the next calls repeats another's noise."""
     inputs = [Noise(1, 3)] * 6
-    noise = np.stack([draw_noise(inputs, 2, 32, 32, 1, call) for call in range(4)])
+    calls = [ops.stack(draw_noise(inputs, 2, 32, 32, 1, call)) for call in range(4)]
+    noise = ops.convert_to_numpy(ops.stack(calls))
     correlation = np.corrcoef(noise.transpose(0, 1, 2, 5, 3, 4).reshape(4 * 6 * 2 * 3, 32 * 32))
     assert np.abs(correlation - np.eye(len(correlation))).max() < 6 / 32
 
@@ -192,7 +196,6 @@ def test_no_noise_comes_twice():
 # Losses
 
 
-@both_types
 @pytest.mark.parametrize("mode", ["plain", "normalize"])
 @pytest.mark.parametrize("strength", [1, 1000])
 @pytest.mark.parametrize("kind", ["texture", "content"])
@@ -203,19 +206,21 @@ def test_loss(kind, strength, mode, dtype):
     if kind == "texture":
         function = texture_loss
         target = gram_matrix(tensor(case["texture_target_features"][None], dtype))[0]
+        target = ops.convert_to_numpy(target)
     else:
         function, target = content_loss, tensor(case["content_target"], dtype)
     losses = read_json("units")["losses"]
     for upstream, key in ((0, "gradInput_zero_gradOutput"), (deeper, "gradInput")):
-        with tf.GradientTape() as tape:
-            tape.watch(features)
+
+        def total(features, upstream=upstream):
             loss = function(features, target, strength, mode == "normalize")
-            total = loss + tf.reduce_sum(features * upstream)
+            return [loss + ops.sum(features * upstream)], loss
+
+        (slope,), _, loss = backend.gradients(total, features)
         close(loss, losses[name]["loss_float64"], dtype)
-        close(to_torch(tape.gradient(total, features)), case[f"{name}/{key}"], dtype)
+        close(to_torch(slope), case[f"{name}/{key}"], dtype)
 
 
-@both_types
 def test_gram_matrices(dtype):
     """They are divided by channels and pixels."""
     case = arrays("losses")
@@ -305,22 +310,21 @@ class OneVector:
         self.trainable_variables = self.variables = [self.x]
 
     def __call__(self, inputs, training):
-        return tf.reduce_sum(self.x.value * inputs[0])
+        return ops.sum(self.x.value * inputs[0])
 
 
 def trained(x, gradients, dtype: str, **settings) -> list[np.ndarray]:
     """The vector after every step of `Training`."""
     vector = OneVector(x, dtype)
-    objective = lambda images, content: Losses(images, tf.zeros_like(images))  # noqa: E731
+    objective = lambda images, content: Losses(images, ops.zeros_like(images))  # noqa: E731
     training = Training(vector, objective, TrainingSettings(**settings))
     steps = []
-    for gradient in gradients:
-        training.step_with([tf.constant(gradient.astype(dtype))])
+    for slope in gradients:
+        training.step_with([backend.to_tensor(slope.astype(dtype))])
         steps.append(vector.x.numpy())
     return steps
 
 
-@both_types
 def test_adam(dtype):
     """Five steps, the rate lowered after three, are Torch7's, for gradients of any size."""
     case = arrays("adam")
@@ -336,7 +340,8 @@ def test_adam(dtype):
 def test_learning_rate_decays():
     """Every so many iterations it is multiplied by the factor, all at once."""
     settings = {"learning_rate": 0.5, "learning_rate_factor": 0.8, "learning_rate_every": 2}
-    steps = trained(np.zeros(1), [np.ones(1)] * 6, "float64", **settings)
+    with float64():
+        steps = trained(np.zeros(1), [np.ones(1)] * 6, "float64", **settings)
     # A gradient that is always the same makes steps of the learning rate, but for Keras' rounding.
     sizes = -np.diff(np.concatenate([[0], np.ravel(steps)]))
     np.testing.assert_allclose(sizes, [0.5, 0.5, 0.4, 0.4, 0.32, 0.32], rtol=1e-5)
@@ -354,15 +359,15 @@ def normalization(dtype: str) -> BatchNormalization:
     return layer
 
 
-@both_types
 def test_batch_normalization(dtype):
     """Forward, backward and running statistics, as in training; also with a single image."""
     case, layer = arrays("layers"), normalization(dtype)
     x, upstream = tensor(case["z"], dtype), tensor(case["z2"], dtype)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        output = layer(x, training=True)
-    gradients = tape.gradient(output, [x, layer.gamma.value, layer.beta.value], upstream)
+    variables = [keras.Variable(x, dtype=dtype), layer.gamma, layer.beta]
+    (output,), _, pull_back = backend.vjp(
+        lambda: ([layer(variables[0].value, training=True)], ()), variables
+    )
+    gradients = pull_back(upstream)
     close(to_torch(output), case["bn_train"], dtype)
     close(to_torch(gradients[0]), case["bn_gi"], dtype)
     close(gradients[1], case["bn_gw"], dtype)
@@ -376,7 +381,6 @@ def test_batch_normalization(dtype):
     close(layer.running_variance.numpy(), case["bn_rvar_b1"], dtype)
 
 
-@both_types
 def test_sampling_uses_the_statistics_of_the_batch(dtype):
     """Without training the output is the same, and nothing is noted."""
     case, layer = arrays("layers"), normalization(dtype)
@@ -385,7 +389,6 @@ def test_sampling_uses_the_statistics_of_the_batch(dtype):
     np.testing.assert_array_equal(layer.running_variance, np.ones(3))
 
 
-@both_types
 def test_leaky_relu(dtype):
     """A hundredth of what is negative."""
     case = arrays("layers")
@@ -397,12 +400,10 @@ def test_leaky_relu(dtype):
 
 def test_slope_at_zero():
     """The gradient at 0 is the slope."""
-    x = tf.constant([[[[0.0, 1.0, -1.0]]]])
-    _, gradient = gradient_of(LeakyReLU(0.01), x, tf.ones_like(x))
-    np.testing.assert_allclose(gradient, [[[[0.01, 1, 0.01]]]], rtol=1e-6)
+    _, slope = gradient(LeakyReLU(0.01), np.float32([[[[0, 1, -1]]]]))
+    np.testing.assert_allclose(slope, [[[[0.01, 1, 0.01]]]], rtol=1e-6)
 
 
-@both_types
 def test_average_pooling(dtype):
     """Squares of 4 x 4 are averaged: what a pyramid gives its third scale."""
     case = arrays("layers")
@@ -411,7 +412,6 @@ def test_average_pooling(dtype):
     close(to_torch(model([tensor(case["z"], dtype)])), case["avgpool4"], dtype)
 
 
-@both_types
 def test_upsampling(dtype):
     """Every pixel becomes four."""
     case = arrays("layers")

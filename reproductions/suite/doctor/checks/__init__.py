@@ -1,7 +1,7 @@
 """The self-check: a quick comparison for each paper, with the originals' numbers where it has any.
 
-The whole comparison is in `tests/`; this one takes seconds and says whether TensorFlow computes on
-this machine what it computed on ours.
+The whole comparison is in `tests/`; this one takes seconds and says whether Keras' backend computes
+on this machine what it computed on ours.
 """
 
 from typing import NamedTuple
@@ -30,12 +30,14 @@ def relative_error(found, wanted) -> float:
     """The L2 norm of the difference as a part of the L2 norm of what is wanted.
 
     Args:
-        found: an array or tensor.
+        found: an array, a tensor or numbers.
         wanted: an array of its shape.
     """
     import numpy as np  # here, so that the doctor can say that it is missing
+    from keras import ops
 
-    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    found = np.asarray(ops.convert_to_numpy(found), np.float64)
+    wanted = np.asarray(wanted, np.float64)
     if found.shape != wanted.shape:
         return float("inf")
     return float(np.linalg.norm((found - wanted).ravel()) / np.linalg.norm(wanted.ravel()))

@@ -16,6 +16,7 @@ def check(references: Path) -> list[Comparison]:
         references: not needed.
     """
     import keras
+    from keras import ops
 
     from reproductions.iccv_introspective.steps import BETA2, EPSILON, Steps
 
@@ -51,7 +52,7 @@ def check(references: Path) -> list[Comparison]:
     step = (-rate * mean / (np.sqrt(square) + EPSILON)).reshape(images.shape)
     # Adam's first step of a slope that is almost nothing is whatever rounding makes of it.
     clear = np.abs(slope.reshape(images.shape)) > 1e-3 * np.abs(slope).max()
-    error = relative_error((np.asarray(moved) - images)[clear], step[clear])
+    error = relative_error((ops.convert_to_numpy(moved) - images)[clear], step[clear])
     return [
         Comparison("the classifier's loss", relative_error(loss, np.log1p(odds).mean()), 1e-5),
         Comparison("a step of synthesis", error, 1e-4),

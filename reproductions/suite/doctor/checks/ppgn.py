@@ -24,6 +24,7 @@ def check(references: Path) -> list[Comparison]:
 
 def _compare_unit(folder: Path) -> list[Comparison]:
     import keras
+    from keras import ops
 
     from common.autodiff import compile_gradients
     from common.caffenet import caffenet
@@ -44,8 +45,8 @@ def _compare_unit(folder: Path) -> list[Comparison]:
     with np.load(folder / "caffenet_backward.npz") as file:
         acts, wanted = file[f"{CASE}_acts"], file[f"{CASE}_grad_data_s4"]
     top, left = PLACE[:2]
-    found = np.asarray(features)[0, top, left]
-    gradient = np.asarray(gradient).transpose(0, 3, 1, 2)[..., ::4, ::4]
+    found = ops.convert_to_numpy(features)[0, top, left]
+    gradient = ops.convert_to_numpy(gradient).transpose(0, 3, 1, 2)[..., ::4, ::4]
     return [
         Comparison("CaffeNet's conv5", relative_error(found, acts), 1e-5),
         Comparison("a unit's gradient at the image", relative_error(gradient, wanted), 5e-5),

@@ -49,20 +49,19 @@ def _drawn(number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _compare_loss(folder: Path) -> list[Comparison]:
-    import tensorflow as tf
-
+    from common import backend
     from common.gram import gram_matrix
     from reproductions.texture_nets.losses import texture_loss
 
     with np.load(folder / "losses.npz") as file:
-        features = tf.constant(_channels_last(file["features"]))
+        features = _channels_last(file["features"])
         target = gram_matrix(_channels_last(file["texture_target_features"][None]))[0]
         wanted = _channels_last(file[f"{LOSS}/gradInput_zero_gradOutput"])
     known = json.loads((folder / "units.json").read_text())["losses"][LOSS]["loss_float64"]
-    with tf.GradientTape() as tape:
-        tape.watch(features)
-        loss = texture_loss(features, target, 1, normalize=True)
-    gradient = tape.gradient(loss, features)
+    (gradient,), (loss,), _ = backend.gradients(
+        lambda features: ([texture_loss(features, target, 1, normalize=True)], ()),
+        backend.to_tensor(features),
+    )
     return [
         Comparison("the texture loss", relative_error(loss, known), 2e-6),
         Comparison("its normalised gradient", relative_error(gradient, wanted), 2e-6),

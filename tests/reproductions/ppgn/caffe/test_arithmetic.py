@@ -8,6 +8,8 @@ import pytest
 from common.errors import UserError
 from tests.caffe_layers import assert_like, one_layer, singles, value_and_gradients
 
+pytestmark = pytest.mark.reference
+
 SHAPES = [(2, 3), (2, 3, 4), (2, 3, 4, 2), (2, 3, 1, 2, 2)]
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from common.caffe import read_prototxt
 from common.caffe_weights import weights_from
 from reproductions.ppgn.caffe.importer import import_network
+from tests.backends import gradient
+
+pytestmark = pytest.mark.reference
 
 FILES = Path(__file__).parents[3] / "references" / "caffe"
 EXPECTED = dict(np.load(FILES / "tiny_expected.npz"))
@@ -45,13 +47,10 @@ def run(text, model, layers, data, at, diff):
         read_prototxt(FILES / f"{text}.prototxt"), weights_from(FILES / f"{model}.caffemodel")
     )
     outputs = {blob: network.get_layer(layer).output for blob, layer in layers.items()}
-    outputs["at"] = network.get_layer(at).output
-    with tf.GradientTape() as tape:
-        images = tf.convert_to_tensor(from_caffe(data))
-        tape.watch(images)
-        blobs = keras.Model(network.inputs, outputs)([images])
-    gradient = tape.gradient(blobs.pop("at"), images, tf.convert_to_tensor(from_caffe(diff)))
-    return {name: to_caffe(blob) for name, blob in blobs.items()}, to_caffe(gradient)
+    blobs = keras.Model(network.inputs, outputs)([from_caffe(data)])
+    at = keras.Model(network.inputs, network.get_layer(at).output)
+    _, slope = gradient(lambda images: at([images]), from_caffe(data), from_caffe(diff))
+    return {name: to_caffe(blob) for name, blob in blobs.items()}, to_caffe(slope)
 
 
 def check(found, wanted):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from common import backend
 from common.errors import UserError
 from reproductions.ppgn.caffe.recurrent import LSTM
 from tests.caffe_layers import (
@@ -16,6 +16,8 @@ from tests.caffe_layers import (
     to_keras,
     value_and_gradients,
 )
+
+pytestmark = pytest.mark.reference
 
 STEPS, STREAMS, INPUTS, UNITS, STATIC = 4, 3, 2, 5, 3
 # Sequences begin at once, at the third step, and at the second and fourth.
@@ -132,7 +134,7 @@ def test_compiled_and_streams_apart():
     x, weights = singles(random, STEPS, STREAMS, INPUTS), some_weights(random)
     own, bias, recurrent = weights
     layer = LSTM(own, bias, recurrent)
-    together = tf.function(layer)([np.float32(x), np.float32(CONT)])
+    together = backend.compile(layer)([np.float32(x), np.float32(CONT)])
     assert together.shape == layer.compute_output_shape([x.shape, CONT.shape])
     for n in range(STREAMS):
         alone = layer([np.float32(x[:, n : n + 1]), np.float32(CONT[:, n : n + 1])])

@@ -199,10 +199,10 @@ def start_dying(kind: str, argv: str, folder: Path, calls: int):
     code = f"""
 import os, signal, sys
 from common import flags
-from common.quiet import import_tensorflow
+from common.quiet import import_keras
 from reproductions.ppgn import {script_of(kind)} as script
 from reproductions.ppgn.training import options
-import_tensorflow()
+import_keras()
 from reproductions.ppgn.training.{module} import {trainer} as Trainer
 whole, made = Trainer.step, []
 def dying(*arguments):
@@ -233,9 +233,12 @@ def write_pictures(folder: Path, classes=("red", "green"), each: int = 6, side: 
 
 def curves(run: Path) -> dict[str, list[int]]:
     """TensorBoard's curves and pictures: by name the steps at which they have values."""
-    events = EventAccumulator(str(run), {"tensors": 0})
+    events = EventAccumulator(str(run), {"scalars": 0, "images": 0})
     events.Reload()
-    return {tag: [e.step for e in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
+    tags = events.Tags()
+    found = {tag: events.Scalars(tag) for tag in tags["scalars"]}
+    found |= {tag: events.Images(tag) for tag in tags["images"]}
+    return {tag: [event.step for event in of_tag] for tag, of_tag in found.items()}
 
 
 def is_drawn(run: Path) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from common.devices import Devices
+from common.backend import Devices
 from reproductions.ppgn.training import classifier_run, generator_run, pictures, prior_run
 from tests.leftovers import snapshot, state
 from tests.reproductions.ppgn.training.commands import (

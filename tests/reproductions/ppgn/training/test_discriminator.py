@@ -52,7 +52,7 @@ def test_kernels(full):
     for name, (shape, stride) in CONVOLUTIONS.items():
         layer = full.get_layer(name)
         assert layer.kernel.shape == shape and layer.strides == (stride, stride)
-        assert not layer.bias.numpy().any()
+        assert not np.asarray(layer.bias).any()
     assert full.get_layer("Dfc6").kernel.shape == (256, 256)
     assert full.get_layer("Dfc7").kernel.shape == (256, 2)
     assert full.output_shape == (None, 2)
@@ -91,7 +91,7 @@ def test_first_weights(told):
         if not hasattr(layer, "kernel"):
             continue
         gain = 0.1 if layer.name in ("Dconv1", "Dfc6", "Dfc7") else 1.0
-        kernel = layer.kernel.numpy()
+        kernel = np.asarray(layer.kernel)
         inputs = np.prod(kernel.shape[:-1])
         # Of n numbers a standard deviation is known to 1 / sqrt(2 n); four times that.
         rel = 4 / np.sqrt(2 * kernel.size)

@@ -1,12 +1,17 @@
-"""One constant for each array of a compiled function; large ones stay out of its graph."""
+"""What is TensorFlow's own: constants of compiled functions, and functions of any shape."""
 
 import gc
 import weakref
 
 import numpy as np
-import tensorflow as tf
+import pytest
 
-from common.constants import constant
+tf = pytest.importorskip("tensorflow")
+
+from keras import ops  # noqa: E402
+
+from common.autodiff import compile_images  # noqa: E402
+from common.backend.tensorflow import constant  # noqa: E402
 
 
 def test_one_constant_for_each_array_of_a_function():
@@ -126,3 +131,16 @@ def test_a_function_takes_its_large_constants_with_it():
     graph = use()
     gc.collect()
     assert graph() is None
+
+
+def test_a_function_is_traced_once_for_all_sizes():
+    traces = []
+
+    def function(images):
+        traces.append(1)
+        return ops.mean(images, axis=(1, 2))
+
+    fast = compile_images(function)
+    for shape in ((1, 4, 5, 3), (2, 8, 3, 3), (3, 1, 1, 3)):
+        fast(np.ones(shape, np.float32))
+    assert len(traces) == 1
