@@ -57,25 +57,26 @@ def take_flags(values: argparse.Namespace) -> argparse.Namespace:
     return values
 
 
-def begin(use: Callable[[str, str], str], gpu: int | None = None) -> str:
+def begin(use: Callable[..., str], gpu: int | None = None, together: bool = False) -> str:
     """Has the backend use what was asked for; only the first call counts.
 
     Args:
         use: of `common.backend`.
         gpu: number of the GPU to use where `--device` is not given, or the CPU if there is none of
             that number; None: as `--device` says.
+        together: with the processes that TF_CONFIG names.
 
     Returns:
         Where it is computed, in words.
 
     Raises:
-        UserError: there is no such device.
+        UserError: there is no such device, or the processes do not come together.
     """
     global _where
     if not _where:
         device = _asked.device
         if device != "auto" or gpu is None:
-            _where = use(device, _asked.precision)
+            _where = use(device, _asked.precision, together)
         else:
             try:
                 _where = use(f"gpu:{gpu}" if gpu >= 0 else "cpu", _asked.precision)

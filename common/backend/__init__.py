@@ -54,7 +54,8 @@ moments = _chosen.moments
 
 #: See `common.devices`.
 Devices, replica = _chosen.Devices, _chosen.replica
-#: use(device, precision): to be called before anything is computed; see `common.machine`.
+#: use(device, precision, together): to be called before anything is computed; see
+#: `common.machine`. `together`: with the processes that TF_CONFIG names.
 use = _chosen.use
 #: be_reproducible(): sums in a fixed order, in the whole process, where that is a choice.
 be_reproducible = _chosen.be_reproducible

@@ -22,6 +22,7 @@ from common.backend.plain import (  # noqa: F401
 )
 from common.errors import UserError
 from common.machine import chosen_gpu
+from common.quiet import native_output_held_back
 
 
 class _Scope(keras.StatelessScope):
@@ -181,8 +182,15 @@ def are_workers_gone(error: Exception) -> bool:
     )
 
 
-def use(device: str, precision: str) -> str:
-    """The default device; others stay unused."""
+def use(device: str, precision: str, together: bool = False) -> str:
+    """The default device; others stay unused, but by `Devices`."""
+    if together:
+        addresses, index = devices.workers()
+        try:
+            # Processes look for devices together, or each finds its own alone.
+            jax.distributed.initialize(addresses[0], len(addresses), index)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"the workers do not come together: {error}") from None
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
     # By default JAX multiplies float32 numbers as TF32 where it can.
@@ -218,16 +226,13 @@ class Devices(devices.Devices):
         self._mesh = None
         if kind == "one":
             return
-        if kind == "multiworker":
-            addresses, index = devices.workers()
-            self.is_chief = index == 0
-            try:
-                jax.distributed.initialize(addresses[0], len(addresses), index)
-            except (RuntimeError, ValueError) as error:
-                raise UserError(f"the workers do not come together: {error}") from None
+        self.is_chief = jax.process_index() == 0
         self.count, self._here = jax.device_count(), jax.local_device_count()
         self._first = jax.process_index() * self._here
         self._mesh = jax.make_mesh((self.count,), ("batch",))
+        # At the first exchange each process prints whom it is connected with.
+        with native_output_held_back(1):
+            self.agree("")
 
     def agree(self, text: str) -> bool:
         """See `common.devices.Devices`."""

@@ -147,7 +147,7 @@ def are_workers_gone(error: Exception) -> bool:
     return isinstance(error, tf.errors.UnavailableError | tf.errors.AbortedError)
 
 
-def use(device: str, precision: str) -> str:
+def use(device: str, precision: str, together: bool = False) -> str:
     """Hides all other devices."""
     gpus = tf.config.list_physical_devices("GPU")
     number = chosen_gpu(device, len(gpus))

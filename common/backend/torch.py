@@ -141,7 +141,7 @@ def are_workers_gone(error: Exception) -> bool:
 _scope = []
 
 
-def use(device: str, precision: str) -> str:
+def use(device: str, precision: str, together: bool = False) -> str:
     """Keras' device for all that is made from now on."""
     number = chosen_gpu(device, torch.cuda.device_count())
     _scope.append(keras.device("cpu" if number is None else f"gpu:{number}"))

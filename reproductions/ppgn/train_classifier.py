@@ -16,7 +16,7 @@ from reproductions.ppgn.training.options import parse_classifier
 
 def main(options) -> None:
     """Imports Keras, now that the flags are known to be right, and trains."""
-    import_keras()
+    import_keras(together=options.distribute == "multiworker")
     from reproductions.ppgn.training.classifier_run import train_classifier
 
     train_classifier(options)

@@ -81,7 +81,7 @@ class Machine:
     def __init__(self, gpus):
         self.gpus, self.asked = gpus, []
 
-    def use(self, device, precision):
+    def use(self, device, precision, together=False):
         self.asked.append((device, precision))
         number = machine.chosen_gpu(device, self.gpus)
         return "on the CPU" if number is None else f"on GPU {number}"
