@@ -43,7 +43,8 @@ def import_keras(gpu: int | None = None, together: bool = False) -> str:
     is honoured, straight to file descriptor 2: they are left out. Errors are shown in full.
 
     Args:
-        gpu, together: see `common.machine.begin`.
+        gpu: see `common.machine.begin`.
+        together: likewise.
 
     Returns:
         Where it is computed, in words.

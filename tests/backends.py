@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from unittest import mock
 
@@ -42,6 +43,18 @@ def float64(wanted: bool = True) -> Iterator[None]:
             stack.enter_context(kept)
             chosen = importlib.import_module(keras.config.backend())
             stack.enter_context(getattr(chosen, "enable_x64", contextlib.nullcontext)(True))
+        yield
+
+
+@contextlib.contextmanager
+def warnings_are_errors() -> Iterator[None]:
+    """A context in which they are, but for what Keras has NumPy say of any variable that it reads.
+
+    With JAX and PyTorch its variables do not take an argument that NumPy 2 passes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         yield
 
 

@@ -106,5 +106,5 @@ class Steps:
 
 
 def _accuracy(logits, labels):
-    right = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int64"))
+    right = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32"))
     return ops.mean(ops.cast(right, "float32"))

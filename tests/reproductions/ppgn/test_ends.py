@@ -1,7 +1,5 @@
 """Where a forward pass ends, and activations as layers of their own."""
 
-import warnings
-
 import keras
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from keras import layers
 from common.errors import UserError
 from reproductions.ppgn import ends
 from reproductions.ppgn.ends import after_activation, before_activation, with_activation_layers
+from tests.backends import warnings_are_errors
 
 
 def functional():
@@ -246,10 +245,7 @@ def test_inputs_and_outputs_in_lists_and_dictionaries():
     outputs = {name: layers.Dense(2, activation="relu", name=name)(x) for name in ("b", "a")}
     for inputs in ([image], {"image": image}):
         model = keras.Model(inputs, outputs)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            # Keras' own, as it reads PyTorch's tensors.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        with warnings_are_errors():
             split = with_activation_layers(model)
         assert split.input_shape == (None, 9, 9, 3)
         for name in outputs:

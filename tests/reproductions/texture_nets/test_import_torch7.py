@@ -2,7 +2,6 @@
 
 import functools
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from reproductions.texture_nets import import_torch7 as importer
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.import_torch7 import import_torch7
 from reproductions.texture_nets.networks import TRAINABLE
+from tests.backends import warnings_are_errors
 from tests.reproductions.texture_nets.torch7_networks import TorchNetwork, randomize
 from tests.reproductions.texture_nets.torch7_writer import (
     LuaFunction,
@@ -73,8 +73,7 @@ def refused(tmp_path):
 
     def refused(root) -> str:
         path = write_torch7(tmp_path / "model.t7", root)
-        with warnings.catch_warnings(), pytest.raises(UserError) as error:
-            warnings.simplefilter("error")
+        with warnings_are_errors(), pytest.raises(UserError) as error:
             import_torch7(path)
         text = str(error.value)
         assert text.isprintable(), text

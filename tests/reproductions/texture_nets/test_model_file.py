@@ -5,13 +5,13 @@ import io
 import json
 import shutil
 import tracemalloc
-import warnings
 import zipfile
 
 import h5py
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from common.errors import UserError
 from common.originals import originals_dir
@@ -20,6 +20,7 @@ from reproductions.texture_nets.drawing import draw_noise
 from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.model_file import load_generator, save_generator
 from reproductions.texture_nets.using_options import parse_conversion
+from tests.backends import warnings_are_errors
 from tests.reproductions.texture_nets.torch7_networks import TorchNetwork, randomize
 from tests.reproductions.texture_nets.torch7_writer import TorchObject, write_torch7
 from tests.scripts import run_script
@@ -83,14 +84,13 @@ def sample(generator: Generator, side: int = 64) -> np.ndarray:
     inputs = draw_noise(generator.noise, 1, side, side, 1, 2)
     if generator.stylization:
         image = np.random.RandomState(1).uniform(0, 1, (1, side, side, 3))
-        inputs.insert(0, keras.ops.convert_to_tensor(image, "float32"))
-    return generator(inputs).numpy()
+        inputs.insert(0, ops.convert_to_tensor(image, "float32"))
+    return ops.convert_to_numpy(generator(inputs))
 
 
 def refused(path) -> str:
     """Checks that a file is refused with one line, without warnings; gives the line."""
-    with warnings.catch_warnings(), pytest.raises(UserError) as error:
-        warnings.simplefilter("error")
+    with warnings_are_errors(), pytest.raises(UserError) as error:
         load_generator(path)
     text = str(error.value)
     assert text.isprintable(), text
