@@ -136,7 +136,7 @@ class Course:
         try:
             status = _run([*command, *self._machine], end)
         finally:
-            seconds = round(before + time.perf_counter() - began, 1)
+            seconds = round(before + time.perf_counter() - began, 3)
             self._write(self._spent, {**spent, step.key: seconds})
         return status, seconds
 

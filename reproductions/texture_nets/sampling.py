@@ -1,5 +1,6 @@
 """Making pictures with a generator, of any size."""
 
+import functools
 from collections.abc import Callable, Collection
 
 import numpy as np
@@ -31,7 +32,13 @@ class Maker:
     def __init__(self, generator: Generator, seed: int):
         # Training counts from 0: no sample has the noise of an iteration.
         self._generator, self._calls = generator, -1
-        self._seed = seed
+        self._draw: Callable = functools.lru_cache(maxsize=8)(
+            lambda count, height, width: backend.compile(
+                lambda call: draw_noise(generator.noise, count, height, width, seed, call),
+                (),
+                [((), "int32")],
+            )
+        )
         shapes = [((None, None, None, i.shape[-1]), "float32") for i in generator.inputs]
         self._compiled: Callable = backend.compile(
             lambda inputs: generator(inputs), generator.variables, [shapes]
@@ -101,7 +108,7 @@ class Maker:
             raise UserError(f"this model's noise inputs are 1 to {len(inputs)}")
         if count * height * width > _MOST_PIXELS:
             raise UserError(f"{count} x {width}x{height} is more than can be made at a time")
-        noise = draw_noise(inputs, count, height, width, self._seed, self._calls)
+        noise = list(self._draw(count, height, width)(np.int32(self._calls)))
         self._calls -= 1
         for number, values in enumerate(noise):
             if number + 1 in fix:

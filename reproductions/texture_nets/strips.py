@@ -80,10 +80,11 @@ def _held(array: np.ndarray) -> _Stream:
     return _Stream(array.shape, lambda rows: _some_rows(array, rows), array)
 
 
-def _some_rows(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    if len(rows) == rows[-1] - rows[0] + 1:
-        return array[:, rows[0] : rows[-1] + 1]
-    return array[:, rows]
+def _some_rows(array: np.ndarray, rows: np.ndarray):
+    consecutive = len(rows) == rows[-1] - rows[0] + 1
+    return ops.convert_to_tensor(
+        array[:, rows[0] : rows[-1] + 1] if consecutive else array[:, rows]
+    )
 
 
 def _convolve(layer: Convolution, source: _Stream) -> _Stream:
@@ -163,11 +164,11 @@ def _normalize(layer: BatchNormalization | InstanceNormalization, source: _Strea
     return _Stream(source.shape, rows, source.array)
 
 
-def _moments(source: _Stream, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _moments(source: _Stream, axes: tuple[int, ...]) -> tuple:
     """Mean and variance of a whole stream."""
     near, total, squares, count = None, 0.0, 0.0, 0
     for strip in source.strips():
-        x = ops.convert_to_tensor(source.rows(strip))
+        x = source.rows(strip)
         if near is None:
             # Differences from about the mean lose no digits.
             near = ops.mean(x, axes, keepdims=True)
@@ -177,7 +178,8 @@ def _moments(source: _Stream, axes: tuple[int, ...]) -> tuple[np.ndarray, np.nda
         count += int(np.prod([x.shape[axis] for axis in axes]))
     mean = total / count
     variance = squares / count - mean**2
-    return np.float32(ops.convert_to_numpy(near) + mean), variance.astype(np.float32)
+    mean = ops.convert_to_numpy(near) + mean
+    return tuple(ops.convert_to_tensor(np.float32(one)) for one in (mean, variance))
 
 
 def _sum(x, axes: tuple[int, ...]) -> np.ndarray:

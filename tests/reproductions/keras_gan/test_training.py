@@ -182,7 +182,8 @@ def test_pixels():
     recorder = Recorder(6)
     Training(recorder, images, 6, 1, LATENT, 1).block(0, 0, 1)
     (reals,) = recorder.iterations[0].reals
-    assert (reals.min(), reals.max()) == (-1, 1)
+    # Compilers divide by a constant as they please.
+    np.testing.assert_allclose((reals.min(), reals.max()), (-1, 1), rtol=2e-7)
     found = reals[np.lexsort(reals.reshape(6, -1).T)].astype(np.float64)
     wanted = images / 127.5 - 1
     wanted = wanted[np.lexsort(wanted.reshape(6, -1).T)]

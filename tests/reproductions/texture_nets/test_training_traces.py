@@ -158,7 +158,11 @@ def test_losses(name, dtype, trace):
     found = errors(trace.losses, name, "loss")
     assert len(found) == (2 if name == CHAOTIC else 4)
     assert found[0] < {"float32": 1e-6, "float64": 1e-10}[dtype]
-    assert found[1:].max() < {"float32": 1e-4, "float64": 5e-6}[dtype]
+    # The chaotic run's first step goes by the signs of gradients. In float32 12 of 116,131 have the
+    # other one with TensorFlow and PyTorch, the largest of them 2e-5 of the largest gradient; with
+    # JAX 20, up to 3e-4: its loss is off by 3e-4, theirs by 1e-5.
+    float32 = 1e-3 if name == CHAOTIC else 1e-4
+    assert found[1:].max() < {"float32": float32, "float64": 5e-6}[dtype]
 
 
 def test_norms_of_parameters(name, dtype, trace):
