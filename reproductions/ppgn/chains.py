@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from keras import ops
 
 from reproductions.ppgn.chain import Chain, Schedule
 from reproductions.ppgn.inpainting import Context, get_mask
@@ -56,7 +57,7 @@ def last_images(networks: Networks, chains: Sequence[Chain], at_once: int = 100)
     last: dict[int, np.ndarray] = {}
 
     def listen(chain: Chain, terms) -> None:
-        last[id(chain)] = terms.images[0]
+        last[id(chain)] = ops.convert_to_numpy(terms.images[0])
 
     sample(networks, chains, listen, at_once=at_once)
     return np.stack([last[id(chain)] for chain in chains])

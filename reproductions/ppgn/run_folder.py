@@ -4,8 +4,10 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from keras import ops
 
 from common.errors import UserError, warn
 from common.events import Events
@@ -40,7 +42,7 @@ class RunFolder:
     def __init__(self, flags: argparse.Namespace, chains: Sequence[Chain], facts: dict):
         self._flags, self._chains = flags, chains
         self.kept = {chain.name: [] for chain in chains}
-        self.last: dict[str, tuple[np.ndarray, np.float32]] = {}
+        self.last: dict[str, tuple[Any, np.float32]] = {}
         self.path = Path(flags.resume or Path(flags.output_dir, f"{chains[0].name}.run"))
         self._make_folders()
         self._rows: list[list[str]] = []
@@ -141,7 +143,7 @@ class RunFolder:
             arrays[f"chain{k}_kept"] = np.array(self.kept[chain.name], np.int64)
             if chain.done and chain.name in self.last:
                 image, probability = self.last[chain.name]
-                arrays[f"chain{k}_image"] = image
+                arrays[f"chain{k}_image"] = ops.convert_to_numpy(image)
                 arrays[f"chain{k}_probability"] = probability
         return arrays
 
@@ -185,9 +187,9 @@ class RunFolder:
             save_jpeg(pixels, self.samples(chain) / sample_file(chain.i))
             self.kept[chain.name].append(chain.i)
 
-    def pixels(self, image: np.ndarray) -> np.ndarray:
+    def pixels(self, image) -> np.ndarray:
         """An image, (height, width, channels), BGR minus the mean, as flags want it; RGB."""
-        pixels = to_bytes(image, stretch=not self._flags.plain_pixels)
+        pixels = to_bytes(ops.convert_to_numpy(image), stretch=not self._flags.plain_pixels)
         return np.repeat(pixels, 3, -1) if pixels.shape[-1] == 1 else pixels
 
     def kept_files(self, chain: Chain) -> list[Path]:

@@ -1,7 +1,7 @@
 """The networks' part of a step: all that Eq. 11 needs of G, E and the condition network."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,13 +17,14 @@ from reproductions.ppgn.inpainting import Context
 
 
 class Terms(NamedTuple):
-    """What the networks say of n codes; arrays of float32, but for `best`.
+    """What the networks say of n codes; of float32, but for `best`.
 
     Attributes:
         code: E(G(h)), or R(h), shape (n, code).
         d_condition: d log p(y | h) / dh, shape (n, code).
         d_context: pulls what is around the mask towards the picture, or None.
-        images: what the condition network saw, (n, height, width, channels).
+        images: what the condition network saw, (n, height, width, channels); a tensor, which stays
+            on the device until it is asked for.
         probability: of the condition, shape (n,).
         best: the most probable unit, shape (n,).
         best_probability: of that unit, shape (n,).
@@ -32,7 +33,7 @@ class Terms(NamedTuple):
     code: np.ndarray
     d_condition: np.ndarray
     d_context: np.ndarray | None
-    images: np.ndarray
+    images: Any
     probability: np.ndarray
     best: np.ndarray
     best_probability: np.ndarray
@@ -118,7 +119,7 @@ class Networks:
             ops.convert_to_numpy(code),
             ops.convert_to_numpy(d_condition),
             ops.convert_to_numpy(d_context[0]) if d_context else None,
-            ops.convert_to_numpy(images),
+            images,
             *(ops.convert_to_numpy(array) for array in climb),
         )
 

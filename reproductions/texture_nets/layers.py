@@ -11,7 +11,7 @@ from keras import ops
 
 from common.backend import moments
 from common.layers import pad_images
-from reproductions.texture_nets.normalization import batch_normalization
+from reproductions.texture_nets.normalization import batch_normalization, values_per_channel
 
 
 class Convolution(keras.layers.Layer):
@@ -134,10 +134,11 @@ class BatchNormalization(keras.layers.Layer):
             return x * scale + (beta - self.running_mean * scale)
         output, mean, variance = batch_normalization(x, self.gamma.value, beta, self.epsilon)
         if training and self.keeps_statistics:
-            count = ops.cast(ops.size(x) // x.shape[-1], x.dtype)
+            count = values_per_channel(x)
+            others = max(count - 1, 1.0) if isinstance(count, float) else ops.maximum(count - 1, 1)
             self._note(self.running_mean, mean)
             # One pixel has no unbiased variance; the original gets nan.
-            self._note(self.running_variance, variance * (count / ops.maximum(count - 1, 1)))
+            self._note(self.running_variance, variance * (count / others))
         return output
 
     def _note(self, variable, value) -> None:

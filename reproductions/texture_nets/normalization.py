@@ -1,5 +1,7 @@
 """Batch normalisation of float32 images: accurate for any number of pixels, and in few passes."""
 
+import math
+
 from keras import ops
 
 from common import backend
@@ -21,6 +23,16 @@ def moments(x):
     mean = ops.mean(means, (0, 1))
     between = ops.mean(ops.square(means - mean), (0, 1))
     return mean, ops.mean(variances, (0, 1)) + between
+
+
+def values_per_channel(x):
+    """How many there are: a number, or a tensor where a compiled function does not know it.
+
+    Args:
+        x: shape (images, height, width, channels).
+    """
+    count = math.prod(ops.shape(x)[:-1])
+    return float(count) if isinstance(count, int) else ops.cast(count, x.dtype)
 
 
 def batch_normalization(x, gamma, beta, epsilon: float):
@@ -61,7 +73,7 @@ def _gradient(upstream, x, mean, variance, gamma, epsilon: float):
     # A variance of 1 - epsilon: nothing is divided by.
     slope = normalize(upstream, about_beta, one - epsilon, scale, zero, epsilon)
     slope -= unit * (scale * about_gamma)
-    count = ops.cast(ops.size(x) // ops.shape(x)[-1], x.dtype)
+    count = values_per_channel(x)
     return slope, about_gamma * count, about_beta * count
 
 
