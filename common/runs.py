@@ -69,8 +69,7 @@ def command_line() -> str:
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that numbers depend on."""
     found = {"python": platform.python_version(), "computed": machine.where()}
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    for package in (backend, *_PACKAGES):
+    for package in (machine.chosen_backend(), *_PACKAGES):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

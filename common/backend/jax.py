@@ -1,5 +1,8 @@
 """JAX: pure functions, in which Keras' variables are arguments and results."""
 
+import atexit
+import os
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -175,11 +178,21 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def are_workers_gone(error: Exception) -> bool:
     """Whether an error is that of an exchange with another process that has ended."""
-    return (
+    gone = (
         isinstance(error, jax.errors.JaxRuntimeError)
         and jax.process_count() > 1
         and not is_out_of_memory(error)
     )
+    if gone:
+        # JAX would wait for them as it ends, two minutes, and then abort.
+        atexit.register(_end_at_once)
+    return gone
+
+
+def _end_at_once() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def use(device: str, precision: str, together: bool = False) -> str:

@@ -4,7 +4,10 @@ import itertools
 import json
 import os
 import re
+import signal
 import socket
+import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -247,8 +250,8 @@ def ports(count):
     return found
 
 
-def together(folder, argv):
-    """Two workers with a batch in common; what they print."""
+def started_together(folder, argv):
+    """Two workers with a batch in common, running."""
     workers = [f"127.0.0.1:{port}" for port in ports(2)]
     started = []
     for index in range(2):
@@ -256,7 +259,12 @@ def together(folder, argv):
         env = {**os.environ, "TF_CONFIG": json.dumps(config)}
         command = [script_path("train_generator"), *words(f"{argv} --distribute multiworker")]
         started.append(start(command, folder, env=env))
-    ended = [finish(one) for one in started]
+    return started
+
+
+def together(folder, argv):
+    """What two workers print."""
+    ended = [finish(one) for one in started_together(folder, argv)]
     assert [one.status for one in ended] == [0, 0], ended
     return [one.out for one in ended]
 
@@ -293,3 +301,29 @@ def test_two_workers(script, folder, resumed):
     found = state(run)
     assert script("train_generator", f"{argv} 6 --results_dir alone").status == 0
     assert_near(found, state(folder / "alone" / run.name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", [0, 1])
+def test_a_worker_that_is_killed(script, folder, dies):
+    """The other one ends, too, and a process alone goes on with what was saved."""
+    argv = f"{SMALL['generator']} --batch_size 8 --checkpoint_interval 0 --iterations"
+    workers = started_together(folder, f"{argv} 100000")
+    deadline = time.monotonic() + 120
+    while not any(Path(folder).rglob("state.npz")):
+        assert time.monotonic() < deadline and all(one.poll() is None for one in workers)
+        time.sleep(0.5)
+    workers[dies].kill()
+    ended = [finish(one) for one in workers]
+    if keras.config.backend() == "jax" and dies == 0:
+        # JAX aborts all others as soon as the first one is gone.
+        assert ended[1].status == -signal.SIGABRT, ended
+    else:
+        assert ended[1 - dies].status == 1, ended
+        # TensorFlow's own lines come before it.
+        *_, line = ended[1 - dies].err.splitlines()
+        assert line.startswith("error: the other workers are gone; --resume goes on")
+    run = only(folder)
+    done = state(run)["iteration"]
+    assert script("train_generator", f"--resume {run} --iterations {done + 2}").status == 0
+    assert state(run)["iteration"] == done + 2
