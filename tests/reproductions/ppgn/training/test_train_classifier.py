@@ -99,8 +99,8 @@ def test_it_learns(script, folder):
 def test_colours_are_told_apart(script, folder):
     """And pictures of one's own are stretched to 64x64."""
     write_pictures(folder / "pics", ("red", "green", "blue"), each=10)
-    argv = "--dataset pics --filters 4 --code 32 --batch_size 9 --iterations 60 --mirror"
-    ended = script("train_classifier", f"{argv} --learning_rate 1e-2")
+    argv = "--dataset pics --filters 8 --code 32 --batch_size 9 --iterations 60 --mirror"
+    ended = script("train_classifier", f"{argv} --learning_rate 3e-3")
     assert (ended.status, ended.err) == (0, "")
     run = only(folder)
     assert settings(run)["shape"] == [64, 64, 3]
