@@ -22,8 +22,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What was compared with the originals' numbers, and holds for any backend: some minutes.
+WITHOUT ?= slow
 reference: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "reference and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "reference and not ($(WITHOUT))"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -7,6 +7,8 @@ from common.gram import gram_matrix
 from reproductions.multiscale.losses import style_loss
 from tests.reproductions.multiscale.references import arrays, error_of_maximum
 
+pytestmark = pytest.mark.reference
+
 
 def test_gram_matrices_of_a_batch():
     found = np.asarray(gram_matrix(arrays("gram")["x4"]))

@@ -24,6 +24,8 @@ from reproductions.multiscale.pyramid import gaussian_pyramid, laplacian_pyramid
 from tests.backends import gradient
 from tests.reproductions.multiscale.references import CASES, arrays, relative_error
 
+pytestmark = pytest.mark.reference
+
 FRAMES = CASES["interframe"]
 
 #: s = count compares a frame with itself: the original's gradient was not a number.

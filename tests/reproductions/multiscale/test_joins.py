@@ -20,6 +20,8 @@ from tests.reproductions.multiscale.references import (
     relative_error,
 )
 
+pytestmark = pytest.mark.reference
+
 JOINS = CASES["join"]
 
 #: How far a target may be from the original's; the matrices are nearly singular.

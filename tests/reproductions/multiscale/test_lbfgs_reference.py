@@ -19,6 +19,8 @@ from reproductions.multiscale.report import read_losses
 from reproductions.multiscale.synthesis_run import synthesize
 from tests.reproductions.multiscale.references import CASES, arrays
 
+pytestmark = pytest.mark.reference
+
 LBFGS = CASES["lbfgs"]
 SHORT = ("lb_m5_n1", "lb_m10_n5", "lb_m0_n1", "lb_tol1e-1")
 

@@ -5,6 +5,8 @@ import pytest
 
 from tests.reproductions.multiscale.references import CASES, arrays, relative_error
 
+pytestmark = pytest.mark.reference
+
 NOVELTY = CASES["novelty"]
 
 

@@ -14,6 +14,8 @@ from tests.reproductions.multiscale.references import (
     relative_error,
 )
 
+pytestmark = pytest.mark.reference
+
 STYLE = CASES["style"]
 
 #: The original never used --padding-mode, and let layer 99 pass: see the tests at the end.

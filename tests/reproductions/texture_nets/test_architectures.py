@@ -20,6 +20,8 @@ from tests.reproductions.texture_nets.references import (
     to_torch,
 )
 
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
+
 ARCHITECTURES = list(read_json("architectures"))
 
 #: Of outputs, absolute: in float32, and in float64, whose references are stored as float32.

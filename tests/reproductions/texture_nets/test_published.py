@@ -23,6 +23,8 @@ from tests.reproductions.texture_nets.references import (
     to_torch,
 )
 
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
+
 FILES = {
     "texture_bricks": "bricks.png_model.t7",
     "texture_pebble": "pebble.png_model.t7",

@@ -29,6 +29,8 @@ from tests.reproductions.texture_nets.references import (
     seeded_generator,
 )
 
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
+
 #: In the file-list order of the original's pictures.
 PICTURES = 5
 BATCH, SIDE = 2, 64
