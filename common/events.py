@@ -1,10 +1,11 @@
 """What TensorBoard shows of a run: an event file, written without TensorFlow."""
 
+import contextlib
 import io
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,27 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from common.errors import UserError
+
 
 class Events:
     """Writes an event file.
 
     Args:
         folder: of the run.
+
+    Raises:
+        UserError: the file cannot be written, from here or any of the methods.
     """
 
     def __init__(self, folder: Path):
+        self._folder = folder
         now = time.time()
         # Two writers of one process may begin within a second.
         own = f"{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns() % 10**9}"
-        self._file = open(folder / f"events.out.tfevents.{int(now)}.{own}.v2", "wb")  # noqa: SIM115
+        with self._writing():
+            path = folder / f"events.out.tfevents.{int(now)}.{own}.v2"
+            self._file = open(path, "wb")  # noqa: SIM115
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=now, file_version="brain.Event:2"))
 
@@ -65,16 +74,26 @@ class Events:
             )
         self._add(step, found)
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f"cannot write events to {self._folder}: {error.strerror}") from None
+
     def _add(self, step: int, values: list) -> None:
         self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
 
     def _write(self, event: Event) -> None:
-        self._records.write(event.SerializeToString())
+        with self._writing():
+            self._records.write(event.SerializeToString())
 
     def flush(self) -> None:
         """Brings the file up to date."""
-        self._records.flush()
+        with self._writing():
+            self._records.flush()
 
     def close(self) -> None:
         """Ends the file."""
-        self._records.close()
+        with self._writing():
+            self._records.close()

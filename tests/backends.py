@@ -42,7 +42,9 @@ def float64(wanted: bool = True) -> Iterator[None]:
             kept = mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, {"float64": "float64"})
             stack.enter_context(kept)
             chosen = importlib.import_module(keras.config.backend())
-            stack.enter_context(getattr(chosen, "enable_x64", contextlib.nullcontext)(True))
+            if keras.config.backend() == "jax":
+                module = chosen if hasattr(chosen, "enable_x64") else chosen.experimental
+                stack.enter_context(module.enable_x64(True))
         yield
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import sys
 import zlib
 from collections.abc import Callable, Sequence
@@ -173,7 +174,9 @@ def _key(seed):
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error is that."""
-    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+    )
 
 
 def are_workers_gone(error: Exception) -> bool:
@@ -181,12 +184,12 @@ def are_workers_gone(error: Exception) -> bool:
     gone = (
         isinstance(error, jax.errors.JaxRuntimeError)
         and jax.process_count() > 1
-        and not is_out_of_memory(error)
+        and re.search("gloo|nccl|connection|unavailable|deadline", str(error), re.IGNORECASE)
     )
     if gone:
         # JAX would wait for them as it ends, two minutes, and then abort.
         atexit.register(_end_at_once)
-    return gone
+    return bool(gone)
 
 
 def _end_at_once() -> None:
@@ -196,12 +199,17 @@ def _end_at_once() -> None:
 
 
 def use(device: str, precision: str, together: bool = False) -> str:
-    """The default device; others stay unused, but by `Devices`."""
+    """The default device, and the only one where it is told by its number."""
+    chosen = device
     if together:
         addresses, index = devices.workers()
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        gpu, _, number = device.partition(":")
+        mine = [int(number)] if number else None
         try:
             # Processes look for devices together, or each finds its own alone.
-            jax.distributed.initialize(addresses[0], len(addresses), index)
+            jax.distributed.initialize(addresses[0], len(addresses), index, mine)
+            chosen = gpu
         except (RuntimeError, ValueError) as error:
             raise UserError(f"the workers do not come together: {error}") from None
     if device == "cpu":
@@ -211,8 +219,10 @@ def use(device: str, precision: str, together: bool = False) -> str:
         "jax_default_matmul_precision", "tensorfloat32" if precision == "tf32" else "float32"
     )
     gpus = [one for one in jax.local_devices() if one.platform == "gpu"]
-    number = chosen_gpu(device, len(gpus))
+    number = chosen_gpu(chosen, len(gpus))
     if number is None:
+        if gpus:  # JAX has begun to use them
+            jax.config.update("jax_default_device", jax.local_devices(backend="cpu")[0])
         return "on the CPU"
     if device != "auto":
         jax.config.update("jax_default_device", gpus[number])
@@ -226,7 +236,7 @@ def be_reproducible() -> None:
 def facts() -> dict[str, str]:
     """Version and devices."""
     gpus = [one.device_kind for one in jax.local_devices() if one.platform == "gpu"]
-    return {"JAX": jax.__version__, "device": ", ".join(gpus) or "the CPU (JAX finds no GPU)"}
+    return {"JAX": jax.__version__, "GPUs": ", ".join(gpus) or "none"}
 
 
 class Devices(devices.Devices):
@@ -240,9 +250,12 @@ class Devices(devices.Devices):
         if kind == "one":
             return
         self.is_chief = jax.process_index() == 0
-        self.count, self._here = jax.device_count(), jax.local_device_count()
-        self._first = jax.process_index() * self._here
-        self._mesh = jax.make_mesh((self.count,), ("batch",))
+        all_of_them = jax.devices()
+        if kind == "mirrored" and (chosen := jax.config.jax_default_device) is not None:
+            all_of_them = [chosen]
+        self._here = sum(one.process_index == jax.process_index() for one in all_of_them)
+        self.count, self._first = len(all_of_them), jax.process_index() * self._here
+        self._mesh = jax.make_mesh((self.count,), ("batch",), devices=all_of_them)
         # At the first exchange each process prints whom it is connected with.
         with native_output_held_back(1):
             self.agree("")
@@ -264,12 +277,19 @@ class Devices(devices.Devices):
         def everywhere(value):
             return jax.make_array_from_process_local_data(whole, np.asarray(value))
 
+        # Of each variable: its value here after the last step, and the same on all devices.
+        known = [(None, None)] * len(variables)
+
         def call(arrays, *rest):
             arrays = [jax.make_array_from_process_local_data(divided, array) for array in arrays]
-            values = [everywhere(one) for one in _values(variables)]
+            values = [
+                everywhere(value) if value is not here else shared
+                for value, (here, shared) in zip(_values(variables), known, strict=True)
+            ]
             found, values = pure(values, arrays, *map(everywhere, rest))
-            found, values = jax.tree.map(lambda one: one.addressable_data(0), (found, values))
-            _assign(variables, values)
+            found = jax.tree.map(lambda one: one.addressable_data(0), found)
+            _assign(variables, [one.addressable_data(0) for one in values])
+            known[:] = zip(_values(variables), values, strict=True)
             return found
 
         return call

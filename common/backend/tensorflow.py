@@ -139,7 +139,7 @@ def normalize(x, mean, variance, gamma, beta, epsilon: float) -> tf.Tensor:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error is that."""
-    return isinstance(error, tf.errors.ResourceExhaustedError)
+    return isinstance(error, tf.errors.ResourceExhaustedError | MemoryError)
 
 
 def are_workers_gone(error: Exception) -> bool:
@@ -167,7 +167,7 @@ def use(device: str, precision: str, together: bool = False) -> str:
 
 def be_reproducible() -> None:
     """On a CPU; for a GPU crop_and_resize has no such gradient."""
-    if not tf.config.list_physical_devices("GPU"):
+    if not tf.config.get_visible_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
 
 
@@ -177,7 +177,7 @@ def facts() -> dict[str, str]:
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     return {
         "TensorFlow": tf.__version__,
-        "device": ", ".join(gpus) or "the CPU (TensorFlow finds no GPU)",
+        "GPUs": ", ".join(gpus) or "none",
         "threads": str(threads or "one for each core"),
         "oneDNN": _onednn(),
     }

@@ -80,6 +80,8 @@ def _detached(values):
 def apply(optimizer, gradients: Sequence, variables: Sequence) -> None:
     """Adds up what all processes have."""
     if dist.is_initialized():
+        # Those of kernels are views in another order, which only CPUs exchange.
+        gradients = [gradient.contiguous() for gradient in gradients]
         for gradient in gradients:
             dist.all_reduce(gradient)
     optimizer.apply(gradients, variables)
@@ -125,7 +127,7 @@ def moments(x, axes: tuple[int, ...], keepdims: bool = False) -> tuple[torch.Ten
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error is that."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or (
+    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
 
@@ -149,6 +151,7 @@ def use(device: str, precision: str, together: bool = False) -> str:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     if number is None:
         return "on the CPU"
+    torch.cuda.set_device(number)  # by which processes know whose GPU is whose
     return f"on GPU {number}, {torch.cuda.get_device_name(number)}"
 
 
@@ -162,7 +165,7 @@ def facts() -> dict[str, str]:
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
         "PyTorch": torch.__version__,
-        "device": ", ".join(gpus) or "the CPU (PyTorch finds no GPU)",
+        "GPUs": ", ".join(gpus) or "none",
         "threads": str(torch.get_num_threads()),
     }
 
@@ -171,7 +174,8 @@ class Devices(devices.Devices):
     """A process for each device; see `common.devices.Devices`."""
 
     def __init__(self, kind: str = "one"):
-        if kind == "mirrored" and torch.cuda.device_count() > 1:
+        several = torch.cuda.device_count() > 1 and _device().type != "cpu"
+        if kind == "mirrored" and several:
             raise UserError(
                 "with PyTorch, each GPU takes a process: begin one for each, with "
                 "--distribute multiworker, --device gpu:N, and TF_CONFIG"

@@ -143,7 +143,9 @@ class RunFolder:
             arrays[f"chain{k}_kept"] = np.array(self.kept[chain.name], np.int64)
             if chain.done and chain.name in self.last:
                 image, probability = self.last[chain.name]
-                arrays[f"chain{k}_image"] = ops.convert_to_numpy(image)
+                image = ops.convert_to_numpy(image)
+                self.last[chain.name] = image, probability
+                arrays[f"chain{k}_image"] = image
                 arrays[f"chain{k}_probability"] = probability
         return arrays
 

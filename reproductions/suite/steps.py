@@ -94,6 +94,7 @@ class Course:
                 continue
             # What the paper does later is made of what is made now.
             done = {key: s for key, s in done.items() if key not in self._from(step)}
+            self._write(self._done, done)
             print(f"\n{title}", flush=True)
             status, seconds = self._make(step, end)
             if status:
@@ -170,6 +171,9 @@ def _is_of(run: Path, command: Sequence[str]) -> bool:
 def _run(command: Sequence[str], end: float | None) -> int:
     """Runs a command to its end, also after Ctrl-C, which it gets as well; its exit status."""
     interrupted, late = False, False
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell's background job ignores it, and so would the command.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command)
     while True:
         try:

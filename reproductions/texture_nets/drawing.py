@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from common import backend
 from reproductions.texture_nets.blocks import Noise
 
@@ -14,12 +16,14 @@ def draw_noise(inputs: Sequence[Noise], images: int, height: int, width: int, se
         images: how many.
         height: of the images, a multiple of all ratios.
         width: likewise.
-        seed: an integer.
+        seed: an integer, 0 to 2^32 - 1.
         call: another one, or an integer tensor; every call draws other noise.
 
     Returns:
         Tensors, (images, height / ratio, width / ratio, channels).
     """
+    # Seeds are signed, and flags' are not.
+    seed = int(np.uint32(seed).view(np.int32))
     drawn = []
     for number, (ratio, channels, normal) in enumerate(inputs):
         draw = backend.normal if normal else backend.uniform

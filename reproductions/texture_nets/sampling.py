@@ -22,7 +22,7 @@ _MOST_PIXELS = 2**28
 
 
 class Maker:
-    """Makes pictures; compiles the generator once for all sizes.
+    """Makes pictures; compiles the generator once for all sizes, where the backend can.
 
     Args:
         generator: not to be changed any more.
@@ -108,15 +108,15 @@ class Maker:
             raise UserError(f"this model's noise inputs are 1 to {len(inputs)}")
         if count * height * width > _MOST_PIXELS:
             raise UserError(f"{count} x {width}x{height} is more than can be made at a time")
-        noise = list(self._draw(count, height, width)(np.int32(self._calls)))
-        self._calls -= 1
-        for number, values in enumerate(noise):
-            if number + 1 in fix:
-                noise[number] = ops.tile(values[:1], (count, 1, 1, 1))
-            if number + 1 in zero:
-                noise[number] = ops.zeros_like(values)
-        inputs = [*image, *noise]
-        with backend.memory_needed(f"fewer or smaller samples than {count} x {width}x{height}"):
+        with backend.memory_needed(f"{count} x {width}x{height} is too much at a time"):
+            noise = list(self._draw(count, height, width)(np.int32(self._calls)))
+            self._calls -= 1
+            for number, values in enumerate(noise):
+                if number + 1 in fix:
+                    noise[number] = ops.tile(values[:1], (count, 1, 1, 1))
+                if number + 1 in zero:
+                    noise[number] = ops.zeros_like(values)
+            inputs = [*image, *noise]
             if count * height * width > _IN_ONE_PIECE:
                 return run_in_strips(self._generator, inputs)
             return ops.convert_to_numpy(self._compiled(inputs))

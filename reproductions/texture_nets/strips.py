@@ -101,7 +101,7 @@ def _convolve(layer: Convolution, source: _Stream) -> _Stream:
     bands = _bands_in_place if in_place else _bands
     for strip, band in zip(strips, bands(layer, source, strips), strict=True):
         made = ops.conv(band, layer.kernel, strides=layer.stride, padding="valid") + constant
-        output[:, strip[0] : strip[-1] + 1] = made
+        output[:, strip[0] : strip[-1] + 1] = ops.convert_to_numpy(made)
     return result
 
 

@@ -1,15 +1,18 @@
 """What TensorBoard reads of the files that runs write for it."""
 
 import io
+import os
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 
+from common.errors import UserError
 from common.events import Events
 from common.originals import REPOSITORY
 
@@ -94,3 +97,21 @@ assert not {{"tensorflow", "keras"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
     assert len(values_of(tmp_path)) == 2
+
+
+def test_a_folder_that_is_gone(tmp_path):
+    with pytest.raises(UserError, match=r"cannot write events to .*gone: No such file"):
+        Events(tmp_path / "gone")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_disk(tmp_path):
+    events = Events(tmp_path)
+    events.flush()
+    with open("/dev/full", "wb", buffering=0) as full:
+        os.dup2(full.fileno(), events._file.fileno())
+    events.scalars(1, {"loss": 1.0})
+    with pytest.raises(UserError, match=f"cannot write events to {tmp_path}: No space left"):
+        events.flush()
+    with pytest.raises(UserError):
+        events.close()

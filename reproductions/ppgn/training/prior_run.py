@@ -118,11 +118,11 @@ class PriorTrainer:
         self._seed = int(np.uint32(flags.seed).view(np.int32))
         self._step = devices.compile(self._train, flat(self.variables()))
 
-    def _noise(self, codes, batch: int, part, seed):
+    def _noise(self, codes, batch: int, part, seed, size: Callable):
         """N(0, 1) for this device's part of a batch, times the level."""
         count = codes.shape[0]
         noise = normal((batch, *codes.shape[1:]), seed)[part * count : (part + 1) * count]
-        scale = LARGEST if self._of == "x" else mean_size(codes)
+        scale = LARGEST if self._of == "x" else size(codes)
         return self._level * scale * noise
 
     def _train(self, arrays, number):
@@ -130,7 +130,7 @@ class PriorTrainer:
         replica = backend.replica()
         batch = codes.shape[0] * replica.count
         seed = (self._seed, number)
-        noise = self._noise(codes, batch, replica.number, seed)
+        noise = self._noise(codes, batch, replica.number, seed, mean_size)
         variables = self._prior.trainable_variables
 
         def denoise():
@@ -171,7 +171,9 @@ class PriorTrainer:
 
     def _held_out(self, images: np.ndarray):
         codes = self._encode(as_input(images))
-        return codes, self._noise(codes, len(images), 0, (self._seed, -1))
+        # Only the first process measures: none of the others takes part in this mean.
+        seed, size = (self._seed, -1), lambda codes: ops.mean(ops.abs(codes))
+        return codes, self._noise(codes, len(images), 0, seed, size)
 
     def save(self, folder: Path) -> None:
         """Writes the networks, which Keras alone can read."""

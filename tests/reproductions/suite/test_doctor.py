@@ -134,7 +134,7 @@ def test_device(found):
     assert said["Keras"] == f"{metadata.version('keras')}, with {chosen_backend()}"
     version = metadata.version(chosen_backend()).split("+")[0]
     assert any(fact.startswith(version) for name, fact in said.items() if name != "Keras")
-    assert said["device"]
+    assert said["GPUs"]
     assert said["computes"].startswith("on ")
 
 

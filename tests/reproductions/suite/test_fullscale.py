@@ -1,6 +1,8 @@
 """Full scale: what is run, in pieces, and what is told at the end."""
 
+import contextlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -54,6 +56,21 @@ def test_what_takes_too_long_is_interrupted_and_goes_on(course):
     assert course.seconds()[step.key] > first
     calls = Path("calls.txt").read_text().splitlines()
     assert calls == ["word --device cpu", "--resume results/course/run --device cpu"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_what_is_made_again_is_not_done_before_its_end(course):
+    """Its run was removed, and the new one broken off."""
+    course, step = course
+    for limit in (4, None):
+        with contextlib.suppress(TimeoutError):
+            course.run(limit=limit)
+    assert course.is_done(step)
+    shutil.rmtree(Path("results", "course", "run"))
+    with pytest.raises(TimeoutError):
+        course.run(limit=4)
+    assert course.run_of(step) is not None
+    assert not course.is_done(step)
 
 
 def small(folder: Path, seed: int, random_weights: bool) -> list[Step]:

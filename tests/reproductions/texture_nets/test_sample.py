@@ -57,6 +57,13 @@ def test_sizes(sample):
     np.testing.assert_array_equal(cut, whole[:40, :50])
 
 
+def test_the_largest_seed(sample):
+    """Backends' own seeds are signed."""
+    largest, other = (sample(f"-sample_size 32 -random_seed {seed}") for seed in (2**32 - 1, 1))
+    for name, picture in largest.items():
+        assert (other[name] != picture).mean() > 0.5
+
+
 def test_seeds(sample):
     one, same, other = (sample(f"-sample_size 32 -random_seed {seed}") for seed in (0, 0, 1))
     for name, picture in one.items():

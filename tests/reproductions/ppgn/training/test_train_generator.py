@@ -250,21 +250,21 @@ def ports(count):
     return found
 
 
-def started_together(folder, argv):
+def started_together(folder, argv, name="train_generator"):
     """Two workers with a batch in common, running."""
     workers = [f"127.0.0.1:{port}" for port in ports(2)]
     started = []
     for index in range(2):
         config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
         env = {**os.environ, "TF_CONFIG": json.dumps(config)}
-        command = [script_path("train_generator"), *words(f"{argv} --distribute multiworker")]
+        command = [script_path(name), *words(f"{argv} --distribute multiworker")]
         started.append(start(command, folder, env=env))
     return started
 
 
-def together(folder, argv):
+def together(folder, argv, name="train_generator"):
     """What two workers print."""
-    ended = [finish(one) for one in started_together(folder, argv)]
+    ended = [finish(one) for one in started_together(folder, argv, name)]
     assert [one.status for one in ended] == [0, 0], ended
     return [one.out for one in ended]
 
@@ -301,6 +301,15 @@ def test_two_workers(script, folder, resumed):
     found = state(run)
     assert script("train_generator", f"{argv} 6 --results_dir alone").status == 0
     assert_near(found, state(folder / "alone" / run.name))
+
+
+@pytest.mark.slow
+def test_two_workers_and_a_prior(folder):
+    """Only the first one measures it at the end."""
+    argv = f"{SMALL['prior_h']} --batch_size 8 --iterations 3"
+    first, second = together(folder, argv, "train_prior")
+    assert "3 of 3 iterations are done" in first and second == ""
+    assert report(only(folder))["error_of_input"] > 0
 
 
 @pytest.mark.slow
