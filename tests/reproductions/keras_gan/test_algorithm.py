@@ -15,8 +15,6 @@ from reproductions.keras_gan.algorithm import Algorithm1
 from reproductions.keras_gan.networks import discriminator, generators
 from tests.backends import float64
 
-pytestmark = pytest.mark.reference
-
 SHAPE, LATENT, BATCH = (4, 3, 2), 6, 5
 
 with float64():
@@ -195,6 +193,7 @@ def worst(found, wanted) -> float:
     return max(float(np.abs(ops.convert_to_numpy(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
+@pytest.mark.reference
 @pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
 @pytest.mark.parametrize("k", [1, 2])
 def test_against_numpy(double, loss, k):
@@ -215,6 +214,7 @@ def test_against_numpy(double, loss, k):
     assert worst(own, moments) < 1e-10
 
 
+@pytest.mark.reference
 @pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
 def test_against_numpy_in_single_precision(loss):
     """What is measured, and every gradient of the first step."""
@@ -230,6 +230,7 @@ def test_against_numpy_in_single_precision(loss):
     assert worst(found, wanted) < 1e-4
 
 
+@pytest.mark.reference
 def test_the_references_gradients():
     """The implementation in NumPy is right: central differences of its own losses."""
     (generator,), player = players()

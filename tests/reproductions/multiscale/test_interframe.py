@@ -24,7 +24,7 @@ from reproductions.multiscale.pyramid import gaussian_pyramid, laplacian_pyramid
 from tests.backends import gradient
 from tests.reproductions.multiscale.references import CASES, arrays, relative_error
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
 
 FRAMES = CASES["interframe"]
 

@@ -39,6 +39,7 @@ def optimise(run):
     return losses
 
 
+@pytest.mark.long_to_compile
 @pytest.mark.parametrize("name", [name for name, case in LBFGS.items() if "losses" in case])
 def test_losses(name, synthesis, novelty):
     prepare = novelty if name == "lb_novelty_c3" else synthesis

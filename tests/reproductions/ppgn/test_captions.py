@@ -23,7 +23,7 @@ from tests.reproductions.ppgn.references import (
     rows,
 )
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
 
 #: Of words, as a part; an independent LSTM in float64 is 2.6e-6 from Caffe's.
 PROBABILITY = 2e-5

@@ -16,7 +16,7 @@ from tests.reproductions.ppgn.references import (
     to_caffe,
 )
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
 
 CASES = ("fc8", "conv5", "inpaint")
 

@@ -31,7 +31,7 @@ from tests.reproductions.ppgn.references import (
     to_caffe,
 )
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
 
 ALL = (*RUNS, CAPTION)
 #: Those that need no file of the original.

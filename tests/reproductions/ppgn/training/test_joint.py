@@ -71,6 +71,7 @@ def two_steps():
 
 
 @pytest.mark.reference
+@pytest.mark.long_to_compile
 def test_two_steps_are_the_same_on_every_backend(monkeypatch):
     for name in ("normal", "uniform"):
         monkeypatch.setattr(backend, name, drawn(name))
