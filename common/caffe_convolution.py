@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.backend import constant, depth_to_space
+from common.backend import constant, custom_gradient, depth_to_space
 
 Pair = Sequence[int]
 
@@ -151,7 +151,7 @@ class _Frozen(keras.layers.Layer):
 
     def call(self, images):
         """Shape (n, height, width, channels in); height and width must be known."""
-        return ops.custom_gradient(self._apply)(images)
+        return custom_gradient(self._apply)(images)
 
 
 class Convolution(_Frozen):
@@ -179,9 +179,7 @@ class Convolution(_Frozen):
     def _apply(self, images):
         output = self._with_bias(self._correlation.forward(images))
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             return self._correlation.back(upstream, images.shape[1:3])
 
         return output, gradient
@@ -215,9 +213,7 @@ class Deconvolution(_Frozen):
     def _apply(self, images):
         output = self._with_bias(self._correlation.back(images, self._sides(images.shape)))
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             return self._correlation.forward(upstream)
 
         return output, gradient

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.backend import constant, leaky_relu_gradient
+from common.backend import constant, custom_gradient, leaky_relu_gradient
 
 
 def pad_images(images, before: int, after: int, wrap: bool = False):
@@ -29,14 +29,12 @@ def pad_images(images, before: int, after: int, wrap: bool = False):
         left, right = [padded[:, :, -before:]] * (before > 0), [padded[:, :, :after]] * (after > 0)
         padded = ops.concatenate([*left, padded, *right], axis=2)
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             return _fold(_fold(upstream, before, after, 2), before, after, 1)
 
         return padded, gradient
 
-    return ops.custom_gradient(pad)(images)
+    return custom_gradient(pad)(images)
 
 
 def _fold(padded, before: int, after: int, axis: int):
@@ -105,7 +103,7 @@ class FrozenConv2D(keras.layers.Layer):
 
     def call(self, images):
         """relu(kernel * images + bias), shape (frames, height, width, channels out)."""
-        return ops.custom_gradient(self._convolve)(images)
+        return custom_gradient(self._convolve)(images)
 
     def _convolve(self, images):
         if self.padding == "wrap":
@@ -116,9 +114,7 @@ class FrozenConv2D(keras.layers.Layer):
         output = ops.conv(padded, constant(self._kernel), padding=mode)
         output = ops.relu(output + constant(self._bias))
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             upstream = ops.where(output > 0, upstream, ops.zeros((), upstream.dtype))
             if self.padding == "same":
                 return ops.conv(upstream, constant(self._adjoint), padding="same")
@@ -150,14 +146,12 @@ class LeakyReLU(keras.layers.Layer):
 
     def call(self, x):
         """Applied element by element, any shape."""
-        return ops.custom_gradient(self._apply)(x)
+        return custom_gradient(self._apply)(x)
 
     def _apply(self, x):
         output = ops.leaky_relu(x, self.negative_slope)
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             # Input and output are of the same sign.
             return leaky_relu_gradient(upstream, output, self.negative_slope)
 

@@ -34,6 +34,9 @@ vjp = _chosen.vjp
 #: gradients(function, x): function(x) is a list of scalars, and anything else; returns the gradient
 #: of each scalar with respect to the tensor x, the scalars, and that.
 gradients = _chosen.gradients
+#: custom_gradient(function): function(*tensors) is a tensor, and a function from the gradient at it
+#: to those at the arguments, one or a tuple. Returns the function of tensors to the tensor.
+custom_gradient = _chosen.custom_gradient
 #: apply(optimizer, gradients, variables): one step; several devices add up their gradients.
 apply = _chosen.apply
 

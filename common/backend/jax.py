@@ -139,6 +139,10 @@ def gradients(function: Callable, x):
     return found, scalars, rest
 
 
+#: Keras' own.
+custom_gradient = keras.ops.custom_gradient
+
+
 def apply(optimizer, gradients: Sequence, variables: Sequence) -> None:
     """Gradients are those of the whole batch already."""
     optimizer.apply(gradients, variables)

@@ -63,6 +63,10 @@ def gradients(function: Callable, x):
     return [tape.gradient(scalar, x) for scalar in scalars], scalars, rest
 
 
+#: TensorFlow's own.
+custom_gradient = tf.custom_gradient
+
+
 def apply(optimizer, gradients: Sequence, variables: Sequence) -> None:
     """Keras adds up the gradients of all devices itself."""
     optimizer.apply(gradients, variables)

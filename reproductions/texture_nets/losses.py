@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from common.backend import constant
+from common.backend import constant, custom_gradient
 from common.gram import gram_matrix
 
 
@@ -25,9 +25,7 @@ def texture_loss(features, target, strength: float, normalize: bool = False):
         difference = gram_matrix(features) - constant(target)
         loss = strength * ops.mean(ops.square(difference))
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             images, height, width, channels = ops.shape(features)
             flat = ops.reshape(features, (images, height * width, channels))
             # The matrices are symmetric, hence 2 * 2.
@@ -38,7 +36,7 @@ def texture_loss(features, target, strength: float, normalize: bool = False):
 
         return loss, gradient
 
-    return ops.custom_gradient(loss_and_gradient)(features)
+    return custom_gradient(loss_and_gradient)(features)
 
 
 def content_loss(features, target, strength: float, normalize: bool = False):
@@ -55,15 +53,13 @@ def content_loss(features, target, strength: float, normalize: bool = False):
         difference = features - target
         loss = strength * ops.mean(ops.square(difference))
 
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             count = ops.cast(ops.size(features), features.dtype)
             return _scaled(difference * (2 / count), strength * upstream, normalize)
 
         return loss, gradient
 
-    return ops.custom_gradient(loss_and_gradient)(features)
+    return custom_gradient(loss_and_gradient)(features)
 
 
 def _scaled(slope, strength, normalize: bool):

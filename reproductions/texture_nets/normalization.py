@@ -51,9 +51,7 @@ def batch_normalization(x, gamma, beta, epsilon: float):
     mean, variance = map(ops.stop_gradient, moments(x))
 
     def apply(x, gamma, beta, mean, variance):
-        def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
+        def gradient(upstream):
             slopes = _gradient(upstream, x, mean, variance, gamma, epsilon)
             # Mean and variance follow from x, whose slope has that in it.
             return (*slopes, ops.zeros_like(mean), ops.zeros_like(variance))
@@ -61,7 +59,7 @@ def batch_normalization(x, gamma, beta, epsilon: float):
         return normalize(x, mean, variance, gamma, beta, epsilon), gradient
 
     parameters = backend.to_tensor(gamma), backend.to_tensor(beta)
-    return ops.custom_gradient(apply)(x, *parameters, mean, variance), mean, variance
+    return backend.custom_gradient(apply)(x, *parameters, mean, variance), mean, variance
 
 
 def _gradient(upstream, x, mean, variance, gamma, epsilon: float):

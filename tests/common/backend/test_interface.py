@@ -1,6 +1,8 @@
 """What `common.backend` promises, on whichever backend is in use, against NumPy."""
 
 import ast
+import gc
+import weakref
 from pathlib import Path
 
 import keras
@@ -240,6 +242,71 @@ def test_gradients_within_vjp():
     assert float(value) == pytest.approx((X**2 * [8, 27]).sum())
     np.testing.assert_allclose(pull, 2 * X * [4, 9])
     np.testing.assert_allclose(slope, (2 * X * X * [4, 9]).sum(0))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_custom_gradient(compiled):
+    """One that is wrong, so that it is known to be used; of one argument, and of two."""
+
+    def square(x):
+        return x * x, lambda upstream: 3 * upstream
+
+    def product(x, y):
+        return x * y, lambda upstream: (5 * upstream, 7 * upstream)
+
+    def scalars(x):
+        squares = backend.custom_gradient(square)(x)
+        products = backend.custom_gradient(product)(x, 2 * x)
+        return [2 * ops.sum(squares), ops.sum(products)], (squares, products)
+
+    def function(x):
+        return backend.gradients(scalars, x)
+
+    function = backend.compile(function) if compiled else function
+    x = np.float32([1, -2, 3])
+    (first, second), _, (squares, products) = function(backend.to_tensor(x))
+    np.testing.assert_array_equal(squares, x * x)
+    np.testing.assert_array_equal(products, 2 * x * x)
+    np.testing.assert_array_equal(first, [6, 6, 6])
+    np.testing.assert_array_equal(second, 3 * [5 + 2 * 7])
+
+
+def test_nothing_is_kept_of_custom_gradients():
+    """With PyTorch what a gradient holds stayed until Python's collector came by: gigabytes."""
+    kept = []
+
+    def square(x):
+        output = x * x
+        kept.append(weakref.ref(output))
+        return output, lambda upstream: upstream * output
+
+    def function(x):
+        return [ops.sum(backend.custom_gradient(square)(x))], ()
+
+    gc.collect()
+    gc.disable()
+    try:
+        (found,), *_ = backend.gradients(function, backend.to_tensor(np.float32([2])))
+        assert ops.convert_to_numpy(found).tolist() == [4]
+        assert kept
+        assert [one() for one in kept] == len(kept) * [None]
+    finally:
+        gc.enable()
+
+
+def test_control_c_within_a_function_with_a_gradient_of_its_own():
+    calls = []
+
+    def broken_off(x):
+        calls.append(x)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backend.gradients(
+            lambda x: ([ops.sum(backend.custom_gradient(broken_off)(x))], ()),
+            backend.to_tensor(np.float32([2])),
+        )
+    assert len(calls) == 1
 
 
 # Random numbers.
