@@ -17,6 +17,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from common import devices
 from common.arrays import ArrayCache
+from common.backend import jax_convolutions
 from common.backend.plain import (  # noqa: F401
     crop_and_resize,
     depth_to_space,
@@ -27,6 +28,8 @@ from common.backend.plain import (  # noqa: F401
 from common.errors import UserError
 from common.machine import chosen_gpu
 from common.quiet import native_output_held_back
+
+jax_convolutions.hasten()
 
 
 class _Scope(keras.StatelessScope):
