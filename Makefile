@@ -68,4 +68,4 @@ $(VENV)/.installed-benchmark: $(VENV)/.installed requirements-benchmark.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-jax .venv-torch outputs output results .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-jax .venv-torch outputs output results data/out .pytest_cache .ruff_cache .hypothesis

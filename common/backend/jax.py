@@ -13,7 +13,7 @@ import numpy as np
 from jax import numpy as jnp
 from jax.experimental import multihost_utils
 from jax.extend.core import jaxpr_as_fun
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from common import devices
 from common.arrays import ArrayCache
@@ -262,7 +262,8 @@ class Devices(devices.Devices):
             all_of_them = [chosen]
         self._here = sum(one.process_index == jax.process_index() for one in all_of_them)
         self.count, self._first = len(all_of_them), jax.process_index() * self._here
-        self._mesh = jax.make_mesh((self.count,), ("batch",), devices=all_of_them)
+        # Not by make_mesh: explicit axes would become a part of types, and forbid what is slow.
+        self._mesh = Mesh(np.array(all_of_them), ("batch",))
         # At the first exchange each process prints whom it is connected with.
         with native_output_held_back(1):
             self.agree("")

@@ -1,6 +1,11 @@
 """Convolutions as JAX compiles them for CPUs: their numbers, and what they become."""
 
+import functools
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -17,6 +22,7 @@ from jax.interpreters import mlir  # noqa: E402
 from common.backend import jax_convolutions  # noqa: E402
 
 pytestmark = pytest.mark.reference
+ROOT = Path(__file__).parents[3]
 LAYERS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -57,7 +63,7 @@ def pairs(*range_of):
     return st.tuples(st.integers(*range_of), st.integers(*range_of))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(0, 3),
     channels=pairs(1, 3),
@@ -145,3 +151,77 @@ def test_without_a_rule_to_build_on(known):
     ):
         jax_convolutions.hasten()
     register.assert_not_called()
+
+
+def test_sides_of_nothing():
+    """Results of no place, whose gradients are 0, and pictures without a row."""
+    convolve = functools.partial(
+        lax.conv_general_dilated, window_strides=(1, 1), dimension_numbers=LAYERS
+    )
+    pictures, kernels = jnp.ones((2, 3, 3, 1)), jnp.ones((5, 5, 1, 1))
+    result, pull_back = jax.vjp(lambda x, k: convolve(x, k, padding="VALID"), pictures, kernels)
+    assert result.size == 0
+    for gradient, of in zip(pull_back(result), (pictures, kernels), strict=True):
+        np.testing.assert_array_equal(gradient, np.zeros(of.shape))
+    found = convolve(jnp.ones((1, 0, 5, 1)), kernels, padding=[(3, 3), (0, 0)])
+    np.testing.assert_array_equal(found, np.zeros((1, 2, 1, 1)))
+
+
+def test_sides_that_are_not_known():
+    convolve, _, kernel = LAYER["convolution"]
+    exported = jax.export.export(jax.jit(convolve))(
+        *jax.export.symbolic_args_specs(
+            (jnp.ones((1, 1, 1, 3)), jnp.ones(kernel)), ("n, h, w, 3", None)
+        )
+    )
+    pictures = jnp.ones((2, 4, 3, 3))
+    found = exported.call(pictures, jnp.ones(kernel))
+    np.testing.assert_array_equal(found, convolve(pictures, jnp.ones(kernel)))
+
+
+TWO = """
+import sys
+import numpy as np
+import jax
+from jax import lax, numpy as jnp
+from jax.sharding import PartitionSpec
+import keras
+from common.backend.jax import Devices
+
+def gradients(pictures, kernels):
+    def convolve(pictures, kernels):
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(pictures, kernels, (2, 2), "SAME", None, None, numbers)
+    def loss(pictures, kernels):
+        first = convolve(pictures, kernels)
+        return jnp.sum(convolve(first, jnp.swapaxes(kernels, 2, 3)) ** 2)
+    return jax.grad(loss, (0, 1))(pictures, kernels)
+
+random = np.random.default_rng(0)
+pictures = random.normal(size=(4, 8, 8, 3)).astype("float32")
+kernel = keras.Variable(random.normal(size=(5, 5, 3, 4)).astype("float32"))
+wanted = gradients(pictures, kernel.value)
+devices = Devices("mirrored")
+assert devices.count == 2
+step = devices.compile(lambda arrays: gradients(arrays[0], kernel.value)[1], [kernel])
+np.testing.assert_allclose(step([pictures]), wanted[1], rtol=1e-4, atol=1e-3)
+if hasattr(jax, "set_mesh"):  # and explicit axes
+    convolve = jax.jit(lambda x, k: lax.conv_general_dilated(
+        x, k, (1, 1), "SAME", None, None, ("NHWC", "HWIO", "NHWC")))
+    small, kernel = pictures[:, :2, :2], np.asarray(kernel.value)
+    wanted = np.asarray(convolve(small, kernel))
+    jax.set_mesh(jax.make_mesh((2,), ("batch",)))
+    found = convolve(jax.device_put(small, PartitionSpec("batch")), kernel)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+print("the same")
+"""
+
+
+def test_two_devices():
+    """Which have to be there before anything is computed: in a process of its own."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", TWO], env=environment, timeout=180, text=True, capture_output=True
+    )
+    assert done.stdout.split("\n")[-2:-1] == ["the same"], done.stderr
