@@ -27,7 +27,7 @@ def test_an_unknown_backend(monkeypatch):
 
 def test_each_backend_has_its_requirements_and_its_file():
     files = {path.stem for path in (REPOSITORY / "common" / "backend").glob("[!_]*.py")}
-    assert files == {"plain", *REQUIREMENTS}
+    assert files == {"plain", "jax_convolutions", *REQUIREMENTS}
     assert all((REPOSITORY / path).is_file() for path in REQUIREMENTS.values())
 
 
