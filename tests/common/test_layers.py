@@ -36,6 +36,7 @@ def plain_convolution(images, kernel, bias, padding):
     # A `valid` convolution leaves nothing of sides below 3.
     [(p, size) for p in PADDINGS for size in SIZES if p != "valid" or min(size) >= 3],
 )
+@pytest.mark.long_to_compile
 def test_frozen_convolution_equals_plain_one(random, padding, size):
     images = random.standard_normal((2, *size, 4)).astype(np.float32)
     kernel = random.standard_normal((3, 3, 4, 5)).astype(np.float32)
@@ -54,6 +55,7 @@ def test_frozen_convolution_equals_plain_one(random, padding, size):
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.long_to_compile
 def test_gradient_in_a_compiled_function_of_unknown_size(random, padding):
     kernel = random.standard_normal((3, 3, 3, 5)).astype(np.float32)
     inputs = keras.Input((None, None, 3))

@@ -63,7 +63,7 @@ def pairs(*range_of):
     return st.tuples(st.integers(*range_of), st.integers(*range_of))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     n=st.integers(0, 3),
     channels=pairs(1, 3),

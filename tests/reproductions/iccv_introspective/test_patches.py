@@ -114,6 +114,7 @@ def test_patches_are_drawn_anew():
     ("size", "patch"),
     [((40, 40), 16), ((23, 50), 16), ((90, 70), 64), ((32, 32), 32), ((64, 128), 64)],
 )
+@pytest.mark.long_to_compile
 def test_patches_are_blended_as_documented(size, patch, make, tolerance, scale):
     pictures = scale(make(4, *size))
     picture, boxes = drawn(60, 4, size, patch)
@@ -150,6 +151,7 @@ def test_a_picture_of_one_patch_comes_out_as_it_is():
 
 
 @pytest.mark.parametrize("size", [(40, 40), (23, 50), (70, 33)])
+@pytest.mark.long_to_compile
 def test_patches_of_scaled_pictures_are_those_of_crop_and_resize(size):
     pictures = scaled(specks(5, *size))
     picture, boxes = drawn(80, 5, size, 16)

@@ -252,6 +252,7 @@ def relative(found, wanted):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.long_to_compile
 def test_loss_and_accuracy_of_a_learning_step_are_those_of_the_batch_before_it(case):
     _, steps, weights, work = prepared(case)
     loss, accuracy = steps.learn(*work)

@@ -196,6 +196,7 @@ def worst(found, wanted) -> float:
 @pytest.mark.reference
 @pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
 @pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.long_to_compile
 def test_against_numpy(double, loss, k):
     """Weights, running statistics, moments and what is measured, over three iterations."""
     (generator,), player = players()

@@ -50,6 +50,7 @@ def test_losses(name, synthesis, novelty):
     assert losses[9] == pytest.approx(wanted[9], rel=1e-2)
 
 
+@pytest.mark.long_to_compile
 def test_two_frames_move_where_the_original_stood_still(synthesis):
     """Its gradient was not a number, so it stopped before the first iteration."""
     losses = optimise(synthesis(LBFGS["lb_nan_grad_c2"]["arguments"]))

@@ -21,6 +21,7 @@ def test_loss_and_gradient(name, novelty):
         assert np.linalg.norm(gradient) == pytest.approx(norm, rel=5e-6)
 
 
+@pytest.mark.long_to_compile
 def test_internal_with_layers_of_different_widths(novelty):
     """The original crashed; here each width has a product of its own, and they are added."""
     arguments = NOVELTY["nv_int_c3_o2_l27"]["arguments"]

@@ -82,6 +82,7 @@ def test_what_the_original_refused_is_refused(name, message, in_sources, tmp_pat
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.long_to_compile
 def test_a_folder_as_source_of_an_animation_works(synthesis):
     arguments = STYLE["st_dir_source_c3"]["arguments"]
     files = [a for a in arguments if a != "sources_dir"]

@@ -84,6 +84,7 @@ def climb(encoder, data):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.long_to_compile
 def test_gradient_at_the_data(case, climb):
     layer, unit = case.split("_")[:2]
     unit, references = int(unit.removeprefix("unit")), arrays("caffenet_backward")

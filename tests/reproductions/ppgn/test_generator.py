@@ -52,6 +52,7 @@ def compare(name, blobs, error, tolerance):
 
 
 @pytest.mark.parametrize("name", TOPS)
+@pytest.mark.long_to_compile
 def test_blob(name, blobs):
     compare(name, blobs, error_of_maximum, FORWARD)
 

@@ -48,6 +48,7 @@ def test_output(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.long_to_compile
 def test_gradient(dtype, tolerance):
     """It is that of the formula."""
     inputs = [images(*shape, dtype=dtype) for shape in ((2, 4, 3, 5), (5,), (5,))]

@@ -146,6 +146,7 @@ def drawn(seed: int = 1, call: int = 0) -> list[np.ndarray]:
     return [ops.convert_to_numpy(n) for n in draw_noise(inputs, 4, 128, 96, seed, call)]
 
 
+@pytest.mark.long_to_compile
 def test_distribution_of_drawn_noise():
     """U(0, 1), and N(0, 1) for GenNoise: range, mean and deviation are the original's."""
     half, uniform, normal = drawn()
@@ -167,6 +168,7 @@ def test_distribution_of_drawn_noise():
     assert -6 < normal.min() < -3.5
 
 
+@pytest.mark.long_to_compile
 def test_drawn_noise_can_be_repeated():
     """The same seed and call give the same noise, in a compiled function, too."""
     inputs = [Noise(2, 3), Noise(1, 3), Noise(1, 2, normal=True)]
@@ -450,6 +452,7 @@ def test_normalizations_begin_uniform():
     assert (layer.epsilon, layer.momentum) == (facts["init_bn_eps"], facts["init_bn_momentum"])
 
 
+@pytest.mark.long_to_compile
 def test_a_generator_begins_so():
     """All layers of a generator, each with its own numbers."""
     keras.utils.set_random_seed(3)
