@@ -262,7 +262,7 @@ class Devices(devices.Devices):
             all_of_them = [chosen]
         self._here = sum(one.process_index == jax.process_index() for one in all_of_them)
         self.count, self._first = len(all_of_them), jax.process_index() * self._here
-        # Not by make_mesh: explicit axes would become a part of types, and forbid what is slow.
+        # Not by make_mesh: its axes are explicit, and JAX refuses what leaves a result's in doubt.
         self._mesh = Mesh(np.array(all_of_them), ("batch",))
         # At the first exchange each process prints whom it is connected with.
         with native_output_held_back(1):

@@ -3,7 +3,7 @@
 That is pictures (n, height, width, channels) and kernels (height, width, in, out). XLA brings other
 layouts into it, but not within loops. And where a kernel is larger than the picture XLA exchanges
 the two, which changes little in what is computed, into a layout that is not this one. Plain loops
-compute what is left, up to a hundred times slower: gradients above all, since the kernel in that of
+compute what is left, up to eighty times slower: gradients above all, since the kernel in that of
 a kernel is as large as a picture.
 
 Layouts are changed where JAX writes a convolution for XLA, after gradients have been taken.

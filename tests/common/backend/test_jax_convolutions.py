@@ -115,7 +115,7 @@ LAYER = {
 
 @pytest.mark.parametrize("name", LAYER)
 @pytest.mark.parametrize("loop", [False, True])
-def test_all_are_in_the_fast_order(name, loop):
+def test_all_are_in_the_fast_layout(name, loop):
     """Also gradients, and in loops: of these six XLA alone leaves three slow, and five in loops."""
     convolve, *shapes = LAYER[name]
 
@@ -180,7 +180,6 @@ def test_sides_that_are_not_known():
 
 
 TWO = """
-import sys
 import numpy as np
 import jax
 from jax import lax, numpy as jnp
