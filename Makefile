@@ -11,11 +11,14 @@ export KERAS_BACKEND := $(BACKEND)
 VENV ?= .venv$(SUFFIX)
 BIN := $(VENV)/bin
 
-.PHONY: demo test reference lint benchmark pretrained clean
+.PHONY: demo environment test reference lint benchmark pretrained clean
 
 # All five papers in their quick form, then results/index.html; the same command goes on with it.
 demo: $(VENV)/.installed
 	$(BIN)/python -m reproductions demo
+
+# Only what the tests need is installed.
+environment: $(VENV)/.installed-dev
 
 # Two processes: most tests keep one core busy. A file's tests stay together and share their runs.
 test: $(VENV)/.installed-dev

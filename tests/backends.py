@@ -3,7 +3,7 @@
 import contextlib
 import importlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from unittest import mock
 
 import keras
@@ -13,6 +13,12 @@ from keras import ops
 from keras.src.backend.common import dtypes
 
 from common import backend
+
+
+def compiled_for_long(cases: Iterable, *quick) -> list:
+    """Parameters of a test; those that are not `quick` are left out where time is short."""
+    marks = {True: [], False: pytest.mark.long_to_compile}
+    return [pytest.param(case, marks=marks[case in quick]) for case in cases]
 
 
 def gradient(function: Callable, x, upstream: np.ndarray | float = 1.0):

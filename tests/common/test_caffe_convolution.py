@@ -8,7 +8,7 @@ from keras import ops
 from common import backend
 from common.caffe_convolution import Convolution, Deconvolution, dilated
 from common.errors import UserError
-from tests.backends import gradient
+from tests.backends import compiled_for_long, gradient
 from tests.caffe_layers import (
     assert_forward,
     assert_gradient,
@@ -90,7 +90,7 @@ CONVOLUTIONS = [
     ("kernel_size: 5 pad: 2 group: 2 stride: 2 stride: 1", (6, 4), (5, 5), (2, 1), (2, 2), ONE, 2),
     ("kernel_size: 3 stride: 1000000000", (5, 6), (3, 3), (10**9, 10**9), NONE, ONE, 1),
 ]
-BIASES = [True, False]
+BIASES = compiled_for_long([True, False], True)
 
 
 def settings(text, filters, bias):

@@ -278,6 +278,7 @@ def check_moment(folder, run, resume):
     assert {n for n in left if "events." not in n} == {n for n in wanted if "events." not in n}
 
 
+@pytest.mark.slow
 def test_killed_at_moments_that_are_hard(tmp_path, monkeypatch, capfd, resume):
     """The state is saved at the end of a round only."""
     argv = ["a.png", *SMALL, "--rounds", 2]

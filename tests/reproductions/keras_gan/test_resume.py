@@ -106,6 +106,7 @@ def test_killed_after_a_row_that_the_state_has_not(kind, folder, script):
     assert_same(go_on(script, run), results(only(folder)))
 
 
+@pytest.mark.slow
 def test_killed_at_other_moments(folder, script):
     """Before the first state, between samples and state."""
     copies = unbroken(script, KINDS["dcgan"])

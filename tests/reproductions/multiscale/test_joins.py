@@ -13,6 +13,7 @@ from reproductions.multiscale.joins import affine_invariant, log_euclidean, riem
 from reproductions.multiscale.losses import style_loss
 from reproductions.multiscale.options import parse_synthesis
 from reproductions.multiscale.synthesis_run import target_grams
+from tests.backends import compiled_for_long
 from tests.reproductions.multiscale.references import (
     CASES,
     arrays,
@@ -29,6 +30,11 @@ TOLERANCES = {"average": 2e-6, "max": 2e-6, "log_euclidean": 2e-5, "riemann": 1e
 
 #: Whose loss and gradient hold here too; the others' was a mistake, see below.
 SAME_LOSS = ("jn_average", "jn_max", "jn_riemann", "jn_average3", "jn_riemann3_l2")
+OF_JOINS = compiled_for_long(SAME_LOSS, "jn_average3", "jn_max", "jn_riemann3_l2")
+LOG_EUCLIDEAN = compiled_for_long(
+    ["jn_log_euclidean", "jn_log_euclidean1_l2"], "jn_log_euclidean1_l2"
+)
+AFFINE = compiled_for_long(["jn_affine_invariant", "jn_affine3_l2"], "jn_affine3_l2")
 
 
 def prepared(name, synthesis):
@@ -52,7 +58,7 @@ def of_symmetric(matrix, function):
     return (vectors * function(values)) @ vectors.T
 
 
-@pytest.mark.parametrize("name", [*SAME_LOSS, "jn_log_euclidean", "jn_log_euclidean1_l2"])
+@pytest.mark.parametrize("name", [*OF_JOINS, *LOG_EUCLIDEAN])
 def test_targets(name, synthesis, weights):
     run = synthesis(JOINS[name]["arguments"])
     for i, target in enumerate(target_grams(run.flags, weights, run.images)):
@@ -71,14 +77,14 @@ def check_gradient(name, gradient):
     assert np.linalg.norm(gradient) == pytest.approx(norm, rel=5e-6)
 
 
-@pytest.mark.parametrize("name", SAME_LOSS)
+@pytest.mark.parametrize("name", OF_JOINS)
 def test_loss_and_gradient(name, synthesis):
     loss, gradient = synthesis(JOINS[name]["arguments"]).evaluate()
     assert loss == pytest.approx(JOINS[name]["loss"], rel=2e-6)
     check_gradient(name, gradient)
 
 
-@pytest.mark.parametrize("name", ["jn_log_euclidean", "jn_log_euclidean1_l2"])
+@pytest.mark.parametrize("name", LOG_EUCLIDEAN)
 def test_log_euclidean_as_the_original_compared_it(name, synthesis, weights):
     """Its target had one axis too many, so every T[i, j] met every G[j, k]."""
     run = synthesis(JOINS[name]["arguments"])
@@ -102,13 +108,14 @@ def test_log_euclidean_can_be_reached_here(synthesis):
     assert float(run.loss(run.images[0])) == pytest.approx(64 * 0.05**2, rel=1e-2)
 
 
+@pytest.mark.long_to_compile
 def test_log_euclidean_of_an_animation_works(synthesis):
     loss, gradient = synthesis(JOINS["jn_log_euclidean_c2"]["arguments"]).evaluate()
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("name", ["jn_affine_invariant", "jn_affine3_l2"])
+@pytest.mark.parametrize("name", AFFINE)
 def test_affine_invariant_as_the_original_had_it(name, synthesis, weights):
     """Without the logarithm, and of the first two sources only, the original's target returns."""
     run = prepared(name, synthesis)
@@ -127,7 +134,7 @@ def test_affine_invariant_as_the_original_had_it(name, synthesis, weights):
         check_gradient(name, gradient)
 
 
-@pytest.mark.parametrize("name", ["jn_affine_invariant", "jn_affine3_l2"])
+@pytest.mark.parametrize("name", AFFINE)
 def test_affine_invariant_is_the_karcher_mean(name, synthesis, weights):
     """The logarithms of all sources, seen from the mean M, cancel: sum log(M^-1/2 A M^-1/2) = 0.
 
@@ -142,6 +149,7 @@ def test_affine_invariant_is_the_karcher_mean(name, synthesis, weights):
             assert error_of_maximum(mean, riemann(grams)) < 1e-8
 
 
+@pytest.mark.long_to_compile
 def test_affine_invariant_is_what_the_script_aims_at(synthesis, weights):
     run = synthesis(JOINS["jn_affine3_l2"]["arguments"])
     [grams] = source_grams(run, weights)

@@ -7,6 +7,7 @@ from common.errors import UserError
 from reproductions.multiscale.inputs import read_inputs
 from reproductions.multiscale.options import parse_synthesis
 from reproductions.multiscale.synthesis_run import target_grams
+from tests.backends import compiled_for_long
 from tests.reproductions.multiscale.references import (
     CASES,
     arrays,
@@ -22,9 +23,18 @@ STYLE = CASES["style"]
 HERE_OTHERWISE = ("st_psame_o2", "st_layers_2_99")
 
 LOSSES = [name for name, case in STYLE.items() if "loss" in case and name not in HERE_OTHERWISE]
+TARGETS = [name for name in STYLE if f"{name}/target_0_s4" in arrays("style")]
+#: Pictures and layers of other sizes; the rest differs in what is the same for all backends.
+QUICK = (
+    "st_random_o2",
+    "st_random_l2_o3",
+    "st_scale0.75_o1",
+    "st_layers_dup_order",
+    "st_octaves0_ifo0",
+)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", compiled_for_long(LOSSES, *QUICK))
 def test_loss_and_gradient(name, synthesis):
     loss, gradient = synthesis(STYLE[name]["arguments"]).evaluate()
     wanted = STYLE[name].get("arrays_as", name)
@@ -35,9 +45,7 @@ def test_loss_and_gradient(name, synthesis):
     assert relative_error(gradient[:, ::3, ::3], arrays("style")[f"{wanted}/gradient_s3"]) < 5e-6
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in STYLE if f"{name}/target_0_s4" in arrays("style")]
-)
+@pytest.mark.parametrize("name", compiled_for_long(TARGETS, *QUICK))
 def test_targets(name, synthesis, weights):
     run = synthesis(STYLE[name]["arguments"])
     targets = target_grams(run.flags, weights, run.images)
@@ -55,6 +63,7 @@ def test_mul_multiplies_the_targets(synthesis, weights):
         assert error_of_maximum(target[::4, ::4], wanted, target) < 2e-6
 
 
+@pytest.mark.long_to_compile
 def test_padding_mode_same_has_an_effect_here(synthesis, weights):
     run = synthesis(STYLE["st_psame_o2"]["arguments"])
     assert np.isfinite(run.evaluate()[0])

@@ -59,6 +59,7 @@ def test_what_takes_too_long_is_interrupted_and_goes_on(course):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.slow
 def test_what_is_made_again_is_not_done_before_its_end(course):
     """Its run was removed, and the new one broken off."""
     course, step = course

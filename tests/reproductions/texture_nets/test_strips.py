@@ -10,11 +10,18 @@ from reproductions.texture_nets.generator import Generator
 from reproductions.texture_nets.networks import NETWORKS
 
 KINDS = [
-    *[(name, circular, "batch") for name in list(NETWORKS)[:4] for circular in (True, False)],
+    ("pyramid", False, "batch"),
+    ("pyramid2", True, "batch"),
+    ("skip", False, "batch"),
+    ("skip_noise", True, "batch"),
     ("pyramid", True, "instance"),
     ("skip_noise", False, "instance"),
     ("published_texture", True, "batch"),
     ("published_style", True, "batch"),
+    *[
+        pytest.param(name, circular, "batch", marks=pytest.mark.slow)
+        for name, circular in zip(list(NETWORKS)[:4], [True, False, True, False], strict=True)
+    ],
 ]
 
 

@@ -286,7 +286,9 @@ KINDS = {
 @pytest.mark.parametrize(
     ("name", "compiled"),
     [
-        *[(name, False) for name in KINDS],
+        ("pyramid", False),
+        ("skip_noise", False),
+        *[pytest.param(name, False, marks=pytest.mark.slow) for name in ("pyramid2", "skip")],
         *[pytest.param(name, True, marks=pytest.mark.slow) for name in KINDS],
     ],
 )

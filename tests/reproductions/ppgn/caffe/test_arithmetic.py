@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from tests.backends import compiled_for_long
 from tests.caffe_layers import assert_like, one_layer, singles, value_and_gradients
 
 pytestmark = pytest.mark.reference
 
-SHAPES = [(2, 3), (2, 3, 4), (2, 3, 4, 2), (2, 3, 1, 2, 2)]
+SHAPES = compiled_for_long([(2, 3), (2, 3, 4), (2, 3, 4, 2), (2, 3, 1, 2, 2)], (2, 3), (2, 3, 4, 2))
 
 
 @pytest.fixture

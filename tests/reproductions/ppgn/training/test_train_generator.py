@@ -283,7 +283,8 @@ def assert_near(found, wanted):
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-4 * largest, err_msg=name)
 
 
-@pytest.mark.parametrize("resumed", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("resumed", [False, True])
 def test_two_workers(script, folder, resumed):
     """They end where one process ends; only the first writes. So do they resumed."""
     # Of the smallest networks some gradients are nothing but rounding, which Adam makes steps of.
