@@ -17,8 +17,10 @@ from common import backend
 
 def compiled_for_long(cases: Iterable, *quick) -> list:
     """Parameters of a test; those that are not `quick` are left out where time is short."""
-    marks = {True: [], False: pytest.mark.long_to_compile}
-    return [pytest.param(case, marks=marks[case in quick]) for case in cases]
+    return [
+        pytest.param(case, marks=[] if case in quick else pytest.mark.long_to_compile)
+        for case in cases
+    ]
 
 
 def gradient(function: Callable, x, upstream: np.ndarray | float = 1.0):

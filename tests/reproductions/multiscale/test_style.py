@@ -24,7 +24,7 @@ HERE_OTHERWISE = ("st_psame_o2", "st_layers_2_99")
 
 LOSSES = [name for name, case in STYLE.items() if "loss" in case and name not in HERE_OTHERWISE]
 TARGETS = [name for name in STYLE if f"{name}/target_0_s4" in arrays("style")]
-#: Pictures and layers of other sizes; the rest differs in what is the same for all backends.
+#: One of each sort: octaves, layers, sizes.
 QUICK = (
     "st_random_o2",
     "st_random_l2_o3",
