@@ -63,27 +63,40 @@ def _fold(padded, before: int, after: int, axis: int):
 
 
 class FrozenConv2D(keras.layers.Layer):
-    """A 3x3 convolution of stride 1 with ReLU whose weights never change.
+    """A convolution with ReLU whose weights never change.
 
-    The kernel is a constant of the graph, which lets the CPU library lay it out once, and the
-    gradient with respect to the input is itself a forward convolution, with the flipped and
-    transposed kernel. Both together make loss and gradient about a third faster than with a
-    trainable layer.
+    The kernel is a constant of the graph, which lets the CPU library lay it out once, and with
+    stride 1 the gradient with respect to the input is itself a forward convolution, with the
+    flipped and transposed kernel. Both together make loss and gradient about a third faster than
+    with a trainable layer.
 
     Args:
-        kernel: shape (3, 3, channels in, channels out).
+        kernel: shape (side, side, channels in, channels out), the side odd.
         bias: shape (channels out,).
-        padding: `valid` (no border), `same` (zeros) or `wrap` (circular).
+        padding: `valid` (no border); or a border of (side - 1) / 2 pixels: `same` (zeros; with
+            stride 1 only), `wrap` (circular) or `reflect` (mirrored about the outermost pixels).
+        stride: from one place to the next. Sides that wrap around must be known and, with stride
+            2, even.
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    def __init__(self, kernel: np.ndarray, bias: np.ndarray, padding: str = "valid", **kwargs):
+    def __init__(
+        self,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        padding: str = "valid",
+        stride: int = 1,
+        **kwargs,
+    ):
         super().__init__(trainable=False, **kwargs)
-        if kernel.shape[:2] != (3, 3):
-            raise ValueError(f"the kernel must be 3x3, got {kernel.shape[0]}x{kernel.shape[1]}")
-        if padding not in ("valid", "same", "wrap"):
-            raise ValueError(f"padding must be valid, same or wrap, got {padding!r}")
-        self.padding = padding
+        side = kernel.shape[0]
+        if kernel.shape[:2] != (side, side) or side % 2 == 0:
+            raise ValueError(f"the kernel must be 3x3 or so, got {side}x{kernel.shape[1]}")
+        if padding not in ("valid", "same", "wrap", "reflect"):
+            raise ValueError(f"padding must be valid, same, wrap or reflect, got {padding!r}")
+        if padding == "same" and stride > 1:
+            raise ValueError("padding same needs stride 1")
+        self.padding, self.stride, self._border = padding, stride, side // 2
         self._kernel = np.ascontiguousarray(kernel, "float32")
         self._adjoint = np.ascontiguousarray(self._kernel[::-1, ::-1].transpose(0, 1, 3, 2))
         self._bias = np.ascontiguousarray(bias, "float32")
@@ -95,31 +108,40 @@ class FrozenConv2D(keras.layers.Layer):
             raise ValueError(f"{self.name} takes {channels} channels, got {input_shape[-1]}")
 
     def compute_output_shape(self, input_shape):
-        """The input's shape, smaller by 2 with `valid` padding, with the new channels."""
+        """The input's, smaller by the border with `valid`, by the stride, with new channels."""
         frames, *sides, _ = input_shape
-        border = 2 if self.padding == "valid" else 0
-        sides = [side if side is None else side - border for side in sides]
+        border = 2 * self._border if self.padding == "valid" else 0
+        sides = [side if side is None else -(-(side - border) // self.stride) for side in sides]
         return (frames, *sides, self._kernel.shape[3])
 
     def call(self, images):
         """relu(kernel * images + bias), shape (frames, height, width, channels out)."""
-        return custom_gradient(self._convolve)(images)
+        border = self._border
+        if self.padding == "reflect" and border:
+            around = ((0, 0), (border, border), (border, border), (0, 0))
+            images = ops.pad(images, around, mode="reflect")
+        if self.stride == 1:
+            return custom_gradient(self._convolve)(images)
+        if self.padding == "wrap":
+            images = pad_images(images, border, border, wrap=True)
+        return self._forward(images, "valid")
+
+    def _forward(self, images, mode: str):
+        # The CPU library fuses convolution, bias and ReLU in this order into one pass.
+        output = ops.conv(images, constant(self._kernel), strides=self.stride, padding=mode)
+        return ops.relu(output + constant(self._bias))
 
     def _convolve(self, images):
-        if self.padding == "wrap":
-            padded, mode = pad_images(images, 1, 1, wrap=True), "valid"
-        else:
-            padded, mode = images, self.padding
-        # The CPU library fuses convolution, bias and ReLU in this order into one pass.
-        output = ops.conv(padded, constant(self._kernel), padding=mode)
-        output = ops.relu(output + constant(self._bias))
+        border, wrap = self._border, self.padding == "wrap" and self._border > 0
+        padded = pad_images(images, border, border, wrap=True) if wrap else images
+        output = self._forward(padded, "same" if self.padding == "same" else "valid")
 
         def gradient(upstream):
             upstream = ops.where(output > 0, upstream, ops.zeros((), upstream.dtype))
             if self.padding == "same":
                 return ops.conv(upstream, constant(self._adjoint), padding="same")
-            border = 2 if self.padding == "valid" else 1
-            padded = pad_images(upstream, border, border, wrap=self.padding == "wrap")
+            around = border if wrap else 2 * border
+            padded = pad_images(upstream, around, around, wrap=wrap) if around else upstream
             return ops.conv(padded, constant(self._adjoint), padding="valid")
 
         return output, gradient
