@@ -62,6 +62,25 @@ def _fold(padded, before: int, after: int, axis: int):
     return inside + around(end, 0, size - after) + around(begin, size - before, 0)
 
 
+class WrapToEven(keras.layers.Layer):
+    """Continues odd sides by one pixel of the opposite border, so that steps of 2 fit.
+
+    The sides must be known when the model is called.
+    """
+
+    def compute_output_shape(self, input_shape):
+        """Odd sides become longer by 1."""
+        frames, *sides, channels = input_shape
+        return (frames, *(side if side is None else side + side % 2 for side in sides), channels)
+
+    def call(self, images):
+        """Shape (frames, height, width, channels)."""
+        height, width = images.shape[1:3]
+        if height % 2 == 0 and width % 2 == 0:
+            return images
+        return pad_images(images, 0, 1, wrap=True)[:, : height + height % 2, : width + width % 2]
+
+
 class FrozenConv2D(keras.layers.Layer):
     """A convolution with ReLU whose weights never change.
 

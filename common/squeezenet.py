@@ -5,25 +5,22 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from common.layers import FrozenConv2D, pad_images
+from common.descriptors.squeezenet import SqueezeNet
+from common.layers import FrozenConv2D, WrapToEven, pad_images
 from common.squeezenet_file import FIRES, Weights
 from common.vgg19_layers import MEAN_BGR
 
 #: What the network is shown is BGR minus this.
 _MEAN_BGR = (104, 117, 123)
 
-#: The layers by their numbers: fires are the two expansions together, all after their ReLU.
-LAYERS: tuple[str, ...] = (
-    *("conv1", "pool1", "fire2", "fire3", "fire4", "pool4"),
-    *("fire5", "fire6", "fire7", "fire8", "pool8", "fire9", "conv10"),
-)
+LAYERS = SqueezeNet.layers
 
 
 class _Pool(keras.layers.Layer):
     """Max pooling 3x3 of stride 2 of values that are not below 0, as Caffe rounds its size.
 
     Args:
-        padding: see `squeezenet`.
+        padding: see `squeezenet`; sides that wrap around must be even.
         **kwargs: those of `keras.layers.Layer`.
     """
 
@@ -31,22 +28,18 @@ class _Pool(keras.layers.Layer):
         super().__init__(**kwargs)
         self.padding = padding
 
+    def compute_output_shape(self, input_shape):
+        """Sides n become n / 2, rounded down; with `valid` (n - 1) / 2, rounded down."""
+        frames, *sides, channels = input_shape
+        less = int(self.padding == "valid")
+        return (frames, *(side if side is None else (side - less) // 2 for side in sides), channels)
+
     def call(self, features):
-        """Sides n become n / 2 rounded down; with `valid` (n - 1) / 2 rounded down."""
-        if self.padding == "wrap":
-            features = pad_images(_wrapped_to_even(features), 0, 1, wrap=True)
-        elif self.padding != "valid":
+        """Shape (frames, height, width, channels)."""
+        if self.padding != "valid":
             # A zero is never the largest; after an odd side it is in no window.
-            features = pad_images(features, 0, 1)
+            features = pad_images(features, 0, 1, wrap=self.padding == "wrap")
         return ops.max_pool(features, 3, 2, padding="valid")
-
-
-def _wrapped_to_even(images):
-    """Continues odd sides by a pixel of the opposite border; the sides must be known."""
-    height, width = images.shape[1:3]
-    if height % 2 == 0 and width % 2 == 0:
-        return images
-    return pad_images(images, 0, 1, wrap=True)[:, : height + height % 2, : width + width % 2]
 
 
 def squeezenet(weights: Weights, layers: Sequence[str], padding: str = "same") -> keras.Model:
@@ -56,7 +49,7 @@ def squeezenet(weights: Weights, layers: Sequence[str], padding: str = "same") -
 
     Args:
         weights: kernel and bias of each convolution, by name, see `common.squeezenet_file`.
-        layers: names out of `LAYERS`.
+        layers: names out of `common.descriptors.squeezenet.SqueezeNet.layers`.
         padding: `same`, as it was trained: zeros where the network has borders, none around
             conv1; or borders of every kernel's reach that `wrap` around (the features of an image
             that tiles) or `reflect` what is inside; or `valid`, none.
@@ -72,6 +65,8 @@ def squeezenet(weights: Weights, layers: Sequence[str], padding: str = "same") -
     offset = [vgg - own for vgg, own in zip(MEAN_BGR, _MEAN_BGR, strict=True)]
     features, outputs = keras.layers.Rescaling(1.0, offset, name="mean")(images), []
     for name in LAYERS[: depth + 1]:
+        if padding == "wrap" and (name == "conv1" or name.startswith("pool")):
+            features = WrapToEven(name=f"{name}_even")(features)
         if name.startswith("pool"):
             features = _Pool(padding, name=name)(features)
         elif name.startswith("fire"):
