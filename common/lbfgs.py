@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import Bounds
 from scipy.optimize import minimize as scipy_minimize
 
 from common.autodiff import Evaluate
@@ -35,8 +36,9 @@ def minimize(
     tol: float,
     on_iteration: Callable[[int, np.ndarray, float, int], None],
     first: int = 0,
+    bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Outcome:
-    """Minimises a loss over all pixels, without bounds; Ctrl-C ends it with what it has.
+    """Minimises a loss over all pixels; Ctrl-C ends it with what it has.
 
     SciPy keeps no L-BFGS memory between calls: one that goes on from `first` begins with an empty
     memory and takes a few iterations to gather it again.
@@ -50,14 +52,15 @@ def minimize(
         on_iteration: called after each with its number (0 is the first), the pixels, the loss and
             the evaluations so far.
         first: number of the first iteration.
+        bounds: the least and the most that each pixel may be; None: anything.
 
     Raises:
         UserError: the loss is not a number.
     """
-    pixels, loss, iteration, evaluations = start, np.nan, first, 0
+    pixels, loss, iteration, evaluations, unit = start, np.nan, first, 0, 1.0
 
     def counted(x):
-        nonlocal evaluations, loss
+        nonlocal evaluations, loss, unit
         evaluations += 1
         value, gradient = evaluate(x)
         if evaluations == 1:
@@ -67,14 +70,17 @@ def minimize(
                 "the loss of the start or its gradient is not a number; "
                 "try a smaller --mul or other weights"
             )
-        return value, gradient
+        if evaluations == 1 and bounds is not None:
+            # Within bounds the first step is the gradient itself: let it be of one grey level.
+            unit = float(np.sqrt(np.mean(np.square(gradient)))) or 1.0
+        return value / unit, gradient / unit
 
     # SciPy hands over an OptimizeResult only if the argument bears this name.
     def callback(intermediate_result):
         nonlocal pixels, loss, iteration
         if not np.isfinite(intermediate_result.fun):
             raise UserError(f"the loss is not a number after iteration {iteration}")
-        pixels, loss = intermediate_result.x.copy(), float(intermediate_result.fun)
+        pixels, loss = intermediate_result.x.copy(), float(intermediate_result.fun) * unit
         iteration += 1
         on_iteration(iteration - 1, pixels, loss, evaluations)
 
@@ -85,6 +91,7 @@ def minimize(
             jac=True,
             method="L-BFGS-B",
             tol=tol,
+            bounds=None if bounds is None else Bounds(*bounds),
             callback=callback,
             options={"maxiter": max_iter - first},
         )

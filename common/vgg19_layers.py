@@ -25,13 +25,3 @@ def channels(name: str) -> tuple[int, int]:
     if place > 1:
         return width, width
     return (3 if block == 1 else _BLOCKS[block - 2][1]), width
-
-
-def smallest_input(layer: str, padding: str) -> int:
-    """The smallest side, in pixels, of an image whose features at `layer` are not empty."""
-    if padding != "valid":
-        return 1
-    side = 1
-    for name in reversed(LAYERS[: LAYERS.index(layer) + 1]):
-        side = side * 2 if name.startswith("pool") else side + 2
-    return side

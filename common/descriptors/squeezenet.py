@@ -2,6 +2,44 @@
 
 from common.descriptors.network import Network
 
+#: Mean activation of each layer over the pictures of datasets/textures, to the nearest power of 2.
+_ACTIVATIONS = {
+    "conv1": 32,
+    "fire2": 128,
+    "fire3": 256,
+    "fire4": 256,
+    "fire5": 256,
+    "fire6": 128,
+    "fire7": 64,
+    "fire8": 16,
+    "fire9": 8,
+    "conv10": 2,
+}
+
+
+def scaled(weights: dict) -> dict:
+    """Scales each layer as a whole so that its mean activation is about 1; the digits stay.
+
+    So losses are of the size that they have with normalised VGG-19. Gatys scaled each filter by
+    itself, which would blow up those that hardly ever answer.
+
+    Args:
+        weights: see `common.squeezenet_file`.
+
+    Returns:
+        New kernels and biases by name.
+    """
+    result, before = {}, 1
+    for name, (kernel, bias) in weights.items():
+        layer = name.partition("/")[0]
+        # A fire squeezes in the scale of what it gets, which it gives up as it expands.
+        inner = name.partition("/")[2].startswith("expand")
+        given = 1 if inner else before
+        made = 1 if "squeeze" in name else _ACTIVATIONS[layer]
+        result[name] = kernel * (given / made), bias / made
+        before = _ACTIVATIONS[layer]
+    return result
+
 
 class SqueezeNet(Network):
     """SqueezeNet 1.0; its poolings are of maxima, and the first convolution is of stride 2.
@@ -56,7 +94,7 @@ class SqueezeNet(Network):
         from common.squeezenet_file import read_squeezenet
 
         path = self.find(kind, folders)
-        return read_squeezenet(path), f"SqueezeNet's weights from {path}"
+        return scaled(read_squeezenet(path)), f"squeezenet weights from {path}"
 
     def build(self, weights, layers, padding, pooling="average", ceil=False):
         """See `Network`."""

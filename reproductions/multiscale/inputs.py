@@ -8,7 +8,7 @@ from PIL import Image
 from common.errors import UserError, warn
 from common.images import read_picture
 from common.runs import check_writable
-from common.vgg19_weights import find_weights_file
+from reproductions.multiscale.levels import octaves_at, size_at, source_octaves
 from reproductions.multiscale.sizes import check_frame_size, check_size
 from reproductions.multiscale.sources import Source, find_sources, read_source
 
@@ -23,7 +23,10 @@ def check_output(flags: argparse.Namespace) -> None:
         UserError: the output is too small or too large, the picture to start from cannot be read,
             or the output folder cannot be written to.
     """
-    check_size("the output", flags.size, flags.layers, flags.levels, flags.borders)
+    for level in range(flags.coarse_to_fine + 1):
+        what = f"the output, {2**level} times smaller," if level else "the output"
+        sides, octaves = size_at(flags, level), octaves_at(flags, level)
+        check_size(what, sides, flags.network, flags.layers, octaves, flags.borders)
     width, height = flags.size
     if flags.count * width * height > Image.MAX_IMAGE_PIXELS:
         raise UserError(f"--count {flags.count} of {width}x{height} is too much")
@@ -41,8 +44,7 @@ def fetch_weights(flags: argparse.Namespace) -> None:
     Raises:
         UserError: it is not and cannot be downloaded.
     """
-    if flags.weights != "random":
-        find_weights_file(flags.weights, [flags.data_dir])
+    flags.network.find(flags.weights, [flags.data_dir])
 
 
 def read_inputs(flags: argparse.Namespace) -> list[Source]:
@@ -89,6 +91,8 @@ def _read_source(flags: argparse.Namespace, path: Path) -> Source:
     source = read_source(path, flags.source_width, flags.source_scale)
     height, width = source.pixels.shape[:2]
     # Sources rarely tile, so their own borders never wrap around.
-    borders = flags.padding_mode
-    check_size(f"the source {path.name}", (width, height), flags.layers, flags.levels, borders)
+    borders, octaves = flags.padding_mode, source_octaves(flags)
+    check_size(
+        f"the source {path.name}", (width, height), flags.network, flags.layers, octaves, borders
+    )
     return source

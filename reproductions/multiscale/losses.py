@@ -8,21 +8,29 @@ from keras import ops
 from common.backend import constant
 
 
-def style_loss(describe: Callable, targets: Sequence[np.ndarray]) -> Callable:
+def style_loss(
+    describe: Callable, targets: Sequence[np.ndarray], relative: bool = False
+) -> Callable:
     """Squared distance of the Gram matrices to the source's (section 2 of the paper).
 
     Args:
         describe: see `descriptor`.
         targets: the matrix wanted at each output of `describe`, (channels, channels).
+        relative: divide each output's term by the squared norm of its target, so that all of
+            them count alike, whatever the network's scale.
 
     Returns:
         A function from images to the sum over outputs and frames, a scalar.
     """
+    # A target of nothing but zeros has no size.
+    sizes = [float(np.sum(np.square(target, dtype=np.float64))) or 1.0 for target in targets]
 
     def loss(images):
         grams = describe(images)
         pairs = zip(targets, grams, strict=True)
         terms = [ops.sum(ops.square(constant(target) - gram)) for target, gram in pairs]
+        if relative:
+            terms = [term / size for term, size in zip(terms, sizes, strict=True)]
         return ops.sum(ops.stack(terms))
 
     return loss

@@ -4,49 +4,57 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from common.descriptors import KINDS, Network, best, network_of
+from common.errors import UserError
 from common.flags import (
     Parser,
     as_arguments,
     finite_float,
+    non_negative_float,
     non_negative_int,
     positive_float,
     positive_int,
     refuse,
     resolve,
     seed,
+    whole_number,
 )
 from common.runs import read_flags
-from common.vgg19_layers import LAYERS
 
-#: Ends within a minute or two on two CPU cores, without any download. The layers, the octaves and
-#: the wrap-around borders are those at which random weights look best, see the README.
+#: The network whose layers the original's numbers are.
+_ORIGINAL = network_of("gatys")
+#: Its layers that the original compares, unless it is told others.
+_LAYERS = [2, 7]
+
+#: Ends within half a minute or so on two CPU cores, with the best weights that are there. How the
+#: settings were found is in the README.
 QUICK = {
     "output_width": 256,
-    "layers": [0, 1, 2, 3, 4, 5, 6],
-    "max_iter": 120,
+    "octaves": 3,
+    "layers": ["texture"],
+    "max_iter": 200,
+    "coarse_to_fine": 2,
     "save_every": 20,
-    "weights": "random",
+    "weights": "best",
+    "relative": True,
+    "bounded": True,
+    "start_mean": 128,
+    "start_sigma": 5,
+    "padding_mode": "reflect",
     "tileable": True,
 }
-#: The ties of an animation at which the frames of random weights both move and keep their texture.
+#: The ties of an animation at which the frames both move and keep their texture.
 TIES = {"if_order": 1, "if_shift": 1.0, "if_weight": 0.01}
 SYNTHESIS_PRESETS = {"quick": {**QUICK, **TIES}}
-NOVELTY_PRESETS = {"quick": {**QUICK, "count": 3, "seed": "symmetric"}}
+#: There is no source, so nothing to be relative to.
+_NOVELTY = {name: value for name, value in QUICK.items() if name != "relative"}
+NOVELTY_PRESETS = {"quick": {**_NOVELTY, "count": 3, "seed": "symmetric"}}
 
 #: What may be given together with --resume.
 MAY_CHANGE = ("max_iter", "save_every", "tol", "data_dir")
 
 #: Entries that belong to the call and not to the run, or follow from the flags.
-_NOT_OWN = ("resume", "preset", "script", "levels", "borders", "size")
-
-
-def _layer(text: str) -> int:
-    if text.isdecimal() and int(text) < len(LAYERS):
-        return int(text)
-    if text in LAYERS:
-        return LAYERS.index(text)
-    known = ", ".join(f"{i} {name}" for i, name in enumerate(LAYERS))
-    raise argparse.ArgumentTypeError(f"there is no layer {text!r}; there are {known}")
+_NOT_OWN = ("resume", "preset", "script", "network", "levels", "borders", "size")
 
 
 def _path(text: str) -> str:
@@ -75,10 +83,10 @@ def _add_output(parser: Parser) -> None:
     add(
         "--layers",
         "-l",
-        type=_layer,
         nargs="+",
-        default=[2, 7],
-        help="numbers or names (conv3_2) of the VGG-19 layers whose Gram matrices count",
+        default=_LAYERS,
+        help="numbers or names (conv3_2, fire4) of the layers whose Gram matrices count, or "
+        "texture, the network's best ones, as is without this flag if it is not VGG-19",
     )
     add("--max-iter", "-m", type=non_negative_int, default=500, help="iterations of L-BFGS-B")
     add("--output-prefix", "-op", default="out", help="begins the name of the run folder")
@@ -92,14 +100,15 @@ def _add_output(parser: Parser) -> None:
     add(
         "--padding-mode",
         "-p",
-        choices=("valid", "same"),
+        choices=("valid", "same", "reflect"),
         default="valid",
-        help="borders of the convolutions: cut off, or zeros",
+        help="borders of the convolutions: cut off, zeros, or (not the original's) mirrored",
     )
     add("--count", "-c", type=positive_int, default=1, help="images to make together")
 
 
-def _add_rest(parser: Parser, presets: Mapping[str, Mapping], blur: int) -> None:
+def _add_rest(parser: Parser, presets: Mapping[str, Mapping], blur: int):
+    """Adds what both scripts have, at the end; returns the group of what the original had not."""
     add = parser.add_argument
     add(
         "--seed",
@@ -124,9 +133,10 @@ def _add_rest(parser: Parser, presets: Mapping[str, Mapping], blur: int) -> None
     own = parser.add_argument_group("beyond the original")
     own.add_argument(
         "--weights",
-        choices=("gatys", "caffe", "imagenet", "random"),
+        choices=(*KINDS, "best"),
         default="gatys",
-        help="of VGG-19; all but random are downloaded once",
+        help="of the network; best: squeezenet if it is there or can be fetched at once (0.7 MB), "
+        "else drawn, which the suite made",
     )
     own.add_argument(
         "--tileable",
@@ -146,11 +156,39 @@ def _add_rest(parser: Parser, presets: Mapping[str, Mapping], blur: int) -> None
         default=blur,
         help="of a symmetric start: sigma in pixels, and with it the contrast",
     )
+    own.add_argument(
+        "--start-mean",
+        type=finite_float,
+        default=10,
+        help="of a random start's noise, in grey levels",
+    )
+    own.add_argument(
+        "--start-sigma",
+        type=non_negative_float,
+        default=1,
+        help="standard deviation of a random start's noise",
+    )
+    own.add_argument(
+        "--bounded",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="keep the pixels within 0..255 on the way, not only when they are saved",
+    )
+    own.add_argument(
+        "--coarse-to-fine",
+        "--coarse_to_fine",
+        type=whole_number(0, 8),
+        default=0,
+        metavar="N",
+        help="optimise at 1/2^N of the size first, then at twice as much and so on; the coarser "
+        "sizes take four fifths of the iterations",
+    )
     own.add_argument("--resume", metavar="FOLDER", help="go on with the run in this folder")
     quick = " ".join(as_arguments(presets["quick"]))
     own.add_argument(
         "--preset", choices=list(presets), help=f"quick, a small setting for a first try: {quick}"
     )
+    return own
 
 
 def synthesis_parser() -> Parser:
@@ -200,7 +238,13 @@ def synthesis_parser() -> Parser:
         nargs="+",
         help="source pictures, or folders of .jpg and .png pictures; required",
     )
-    _add_rest(parser, SYNTHESIS_PRESETS, blur=30)
+    own = _add_rest(parser, SYNTHESIS_PRESETS, blur=30)
+    own.add_argument(
+        "--relative",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="divide each Gram matrix's loss by its target's squared norm",
+    )
     return parser
 
 
@@ -252,11 +296,30 @@ def _parse(
         parser.error("--padding-mode same and --tileable exclude each other")
     if flags.seed != "symmetric" or flags.init is not None:
         refuse(parser, argv, ("blur",), "only --seed symmetric without --init is blurred")
+    if flags.seed == "symmetric" or flags.init is not None:
+        noise = ("start_mean", "start_sigma")
+        refuse(parser, argv, noise, "only --seed random without --init starts from that noise")
     flags.script = parser.prog
+    flags.weights = best() if flags.weights == "best" else flags.weights
+    flags.network = network_of(flags.weights)
+    flags.layers = _numbers(parser, flags.network, flags.layers)
     flags.levels = max(flags.octaves, 1)
     flags.borders = "wrap" if flags.tileable else flags.padding_mode
     flags.size = (flags.output_width, flags.output_height or flags.output_width)
     return flags
+
+
+def _numbers(parser: Parser, network: Network, layers: Sequence[str | int]) -> list[int]:
+    """The layers' numbers, in the order given."""
+    if layers == _LAYERS:  # of numbers; those given are words
+        if network is _ORIGINAL:
+            return list(_LAYERS)
+        layers = ["texture"]
+    known = {"texture": network.texture_layers}
+    try:
+        return [network.number(one) for layer in layers for one in known.get(layer, [layer])]
+    except UserError as error:
+        parser.error(f"argument --layers/-l: {error}")
 
 
 def parse_synthesis(argv: Sequence[str]) -> argparse.Namespace:
@@ -266,9 +329,10 @@ def parse_synthesis(argv: Sequence[str]) -> argparse.Namespace:
         argv: the words after the script's name.
 
     Returns:
-        The flags by name, and what follows from them: `script`, its name; `levels` of the
-        pyramid, which `--octaves 0` makes 1; `borders` of the output in the network, `valid`,
-        `same` or `wrap`; `size`, width and height to make.
+        The flags by name, `layers` as numbers and `weights` the kind that is used, and what
+        follows from them: `script`, its name; `network`, of `common.descriptors`; `levels` of the
+        pyramid, which `--octaves 0` makes 1; `borders` of the output in the network, one of
+        `common.descriptors.PADDINGS`; `size`, width and height to make.
     """
     parser = synthesis_parser()
     flags = _parse(parser, argv, SYNTHESIS_PRESETS)

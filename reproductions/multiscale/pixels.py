@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from common.autodiff import loss_and_gradient
-from common.lbfgs import minimize
+from common.lbfgs import Outcome, minimize
+from common.vgg19_layers import MEAN_BGR
+from reproductions.multiscale.levels import end_of, enlarged, shape_at
 from reproductions.multiscale.report import Report
 from reproductions.multiscale.run_folder import RunFolder
 
@@ -15,7 +17,7 @@ from reproductions.multiscale.run_folder import RunFolder
 def optimise_pixels(
     flags: argparse.Namespace,
     name: str,
-    loss: Callable,
+    loss_at: Callable[[int], Callable],
     start: np.ndarray,
     facts: dict,
     sources: Sequence[np.ndarray] = (),
@@ -25,8 +27,9 @@ def optimise_pixels(
     Args:
         flags: of the script.
         name: of a new run folder.
-        loss: from images (frames, height, width, 3) to a scalar.
-        start: the images to start from, float64, BGR minus the mean.
+        loss_at: from the number of a level, see `levels`, to a function from images of its size,
+            (frames, height, width, 3), to a scalar.
+        start: the images to start from, float64, BGR minus the mean, at the coarsest level.
         facts: more entries for `run.json`.
         sources: uint8 pictures, RGB, to be shown beside the result.
 
@@ -54,14 +57,7 @@ def optimise_pixels(
             save(iteration, pixels)
 
     try:
-        outcome = minimize(
-            loss_and_gradient(loss, start.shape),
-            run.pixels,
-            flags.max_iter,
-            flags.tol,
-            on_iteration,
-            run.first,
-        )
+        outcome = _coarse_to_fine(flags, run, loss_at, on_iteration)
         # Ctrl-C may have come in the middle of saving.
         if outcome.iterations > run.saved:
             save(outcome.iterations - 1, outcome.pixels)
@@ -76,3 +72,41 @@ def optimise_pixels(
     if outcome.interrupted:
         print(f"go on with: --resume {run.path}")
     return run.path
+
+
+def _coarse_to_fine(
+    flags: argparse.Namespace, run: RunFolder, loss_at: Callable, on_iteration: Callable
+) -> Outcome:
+    """Minimises at the run's level, and at each finer one, begun from the result of the last."""
+    outcome = Outcome(run.pixels, np.nan, run.first, "", False)
+    evaluations = 0
+    for level in range(run.level, -1, -1):
+        first, before, shape = outcome.iterations, evaluations, shape_at(flags, level)
+        if level and end_of(flags, level) <= first:
+            continue
+
+        def on_step(iteration, pixels, value, count, before=before):
+            nonlocal evaluations
+            evaluations = before + count
+            on_iteration(iteration, pixels, value, evaluations)
+
+        try:
+            last = outcome.pixels.reshape(shape_at(flags, run.level))
+            start = enlarged(last, shape, flags.tileable).reshape(-1)
+            bounds = _bounds(shape) if flags.bounded else None
+            if bounds is not None:
+                start = np.clip(start, *bounds)
+            evaluate = loss_and_gradient(loss_at(level), shape)
+        except KeyboardInterrupt:
+            return outcome._replace(message="interrupted", interrupted=True)
+        run.level = level
+        outcome = minimize(evaluate, start, end_of(flags, level), flags.tol, on_step, first, bounds)
+        if outcome.interrupted:
+            break
+    return outcome
+
+
+def _bounds(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of each pixel, flat: those of a picture."""
+    least = np.broadcast_to(-np.asarray(MEAN_BGR), shape).reshape(-1)
+    return least, least + 255

@@ -11,6 +11,7 @@ from common.files import written_whole
 from common.images import contact_sheet, save_gif, save_picture
 from common.runs import command_line, load_state, new_folder, record, save_state
 from common.vgg19_pixels import deprocess
+from reproductions.multiscale.levels import enlarged, shape_at
 from reproductions.multiscale.naming import iteration_file, source_file, start_file
 from reproductions.multiscale.options import own_flags
 
@@ -33,7 +34,8 @@ class RunFolder:
         path: the folder.
         first: number of the first iteration to make.
         saved: iterations whose result has been saved.
-        pixels: to go on from, flat, float64.
+        level: of coarse to fine that the run is at, see `levels`; whoever goes on sets it.
+        pixels: to go on from, flat, float64, of the size of that level.
 
     Raises:
         UserError: the folder cannot be made, or the state in it is damaged.
@@ -48,7 +50,7 @@ class RunFolder:
         sources: Sequence[np.ndarray],
     ):
         self._flags, self._start, self._sources = flags, start, sources[:_SOURCES]
-        self.first, self.pixels = 0, start.ravel()
+        self.first, self.level, self.pixels = 0, flags.coarse_to_fine, start.ravel()
         if flags.resume:
             self.path = Path(flags.resume)
             self._read_state()
@@ -65,9 +67,14 @@ class RunFolder:
         if state is None:
             return
         first, pixels = state["iterations"], state["pixels"]
-        if first.shape or pixels.shape != self.pixels.shape or not np.isfinite(pixels).all():
+        sizes = [int(np.prod(shape_at(self._flags, level))) for level in range(self.level + 1)]
+        if (
+            first.shape
+            or pixels.shape not in [(n,) for n in sizes]
+            or not np.isfinite(pixels).all()
+        ):
             raise UserError(f"the state of {self.path} is damaged or of a run with other flags")
-        self.first, self.pixels = int(first), pixels
+        self.first, self.level, self.pixels = int(first), sizes.index(pixels.size), pixels
 
     def _write_start(self) -> None:
         with written_whole(self.path / "Acommand.txt") as temporary:
@@ -82,8 +89,12 @@ class RunFolder:
             if not path.exists():
                 save_picture(picture, path)
 
-    def _pictures(self, pixels: np.ndarray) -> np.ndarray:
-        return deprocess(pixels.reshape(self._start.shape))
+    def _pictures(self, images: np.ndarray) -> np.ndarray:
+        """Pictures of the full size, also of a coarser level."""
+        return deprocess(enlarged(images, shape_at(self._flags, 0), self._flags.tileable))
+
+    def _of_level(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels.reshape(shape_at(self._flags, self.level))
 
     def last_picture(self) -> Path:
         """The first frame of what was saved last."""
@@ -99,7 +110,7 @@ class RunFolder:
         Returns:
             The pictures, uint8, (frames, height, width, 3), RGB.
         """
-        pictures = self._pictures(pixels)
+        pictures = self._pictures(self._of_level(pixels))
         for frame, picture in enumerate(pictures):
             save_picture(picture, self.path / iteration_file(iteration, frame))
         save_state(self.path, pixels=pixels, iterations=iteration + 1)
@@ -112,7 +123,7 @@ class RunFolder:
         Args:
             pixels: the result, flat.
         """
-        start, result = self._pictures(self._start), self._pictures(pixels)
+        start, result = map(self._pictures, (self._start, self._of_level(pixels)))
         save_picture(
             contact_sheet([*self._sources, start[0], *result[:4]]), self.path / "sheet.png"
         )

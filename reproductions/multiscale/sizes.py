@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from common.descriptors import Network
 from common.errors import UserError
-from common.vgg19_layers import LAYERS, smallest_input
 
 
 def smallest_base(octaves: int, last: int, wrap: bool = False) -> int:
@@ -16,23 +16,29 @@ def smallest_base(octaves: int, last: int, wrap: bool = False) -> int:
     return last
 
 
-def smallest_side(layers: Sequence[int], octaves: int, padding: str) -> int:
+def smallest_side(network: Network, layers: Sequence[int], octaves: int, padding: str) -> int:
     """The smallest side, in pixels, for a descriptor (see `descriptor`)."""
-    last = smallest_input(LAYERS[max(layers)], padding)
+    last = network.smallest_side(network.layers[max(layers)], padding)
     return smallest_base(octaves, last, wrap=padding == "wrap")
 
 
 def check_size(
-    what: str, size: tuple[int, int], layers: Sequence[int], octaves: int, padding: str
+    what: str,
+    size: tuple[int, int],
+    network: Network,
+    layers: Sequence[int],
+    octaves: int,
+    padding: str,
 ) -> None:
     """Refuses an image that is too small, or absurdly large.
 
     Args:
         what: the image, for the message.
         size: its width and height, pixels.
-        layers: numbers of VGG-19's layers.
+        network: one of `common.descriptors`.
+        layers: numbers of the network's layers.
         octaves: levels of the pyramid.
-        padding: `valid`, `same` or `wrap`.
+        padding: one of `common.descriptors.PADDINGS`.
 
     Raises:
         UserError: too small; says the smallest size that works and how many octaves fit.
@@ -41,14 +47,16 @@ def check_size(
         raise UserError(
             f"{what} is {size[0]}x{size[1]}: more than {Image.MAX_IMAGE_PIXELS} pixels in all"
         )
-    smallest = smallest_side(layers, octaves, padding)
+    smallest = smallest_side(network, layers, octaves, padding)
     if min(size) >= smallest:
         return
-    fitting = sum(min(size) >= smallest_side(layers, count, padding) for count in range(1, octaves))
+    fitting = sum(
+        min(size) >= smallest_side(network, layers, count, padding) for count in range(1, octaves)
+    )
     fit = f"{fitting} octave{'s fit' if fitting > 1 else ' fits'}" if fitting else "not even 1 fits"
     raise UserError(
         f"{what} is {size[0]}x{size[1]}: --octaves {octaves} with layer {max(layers)} "
-        f"({LAYERS[max(layers)]}) needs at least {smallest} pixels a side; {fit}"
+        f"({network.layers[max(layers)]}) needs at least {smallest} pixels a side; {fit}"
     )
 
 

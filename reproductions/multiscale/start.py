@@ -9,19 +9,24 @@ from scipy.ndimage import gaussian_filter
 from common.images import read_picture
 from common.vgg19_layers import MEAN_BGR
 from common.vgg19_pixels import preprocess
+from reproductions.multiscale.levels import shape_at
 
 
-def random_start(random: np.random.RandomState, shape: tuple[int, ...]) -> np.ndarray:
-    """Nearly black noise: N(0, 1) around the value 10.
+def random_start(
+    random: np.random.RandomState, shape: tuple[int, ...], mean: float = 10, sigma: float = 1
+) -> np.ndarray:
+    """Noise; the original's is nearly black.
 
     Args:
         random: the source of the noise.
         shape: (frames, height, width, 3).
+        mean: its value, of 0..255.
+        sigma: its standard deviation.
 
     Returns:
         float64, BGR minus the mean.
     """
-    return random.standard_normal(shape) + (10 - np.asarray(MEAN_BGR))
+    return sigma * random.standard_normal(shape) + (mean - np.asarray(MEAN_BGR))
 
 
 def symmetric_start(
@@ -71,16 +76,16 @@ def make_start(flags: argparse.Namespace) -> np.ndarray:
         flags: of the script; `random_seed` is set.
 
     Returns:
-        float64, shape (count, height, width, 3), BGR minus the mean.
+        float64, shape (count, height, width, 3), BGR minus the mean; of the coarsest level.
     """
     if flags.random_seed is None:
         flags.random_seed = int(np.random.SeedSequence().generate_state(1)[0])
     random = np.random.RandomState(flags.random_seed)
-    width, height = flags.size
-    shape = (flags.count, height, width, 3)
+    shape = shape_at(flags, flags.coarse_to_fine)
+    height, width = shape[1:3]
     if flags.init is not None:
         picture = read_picture(flags.init).resize((width, height), Image.Resampling.LANCZOS)
         return start_from(random, preprocess(np.asarray(picture)), shape)
     if flags.seed == "symmetric":
-        return symmetric_start(random, shape, flags.blur)
-    return random_start(random, shape)
+        return symmetric_start(random, shape, flags.blur / 2**flags.coarse_to_fine)
+    return random_start(random, shape, flags.start_mean, flags.start_sigma)

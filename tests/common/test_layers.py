@@ -92,10 +92,14 @@ def test_there_is_nothing_to_train(random):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="3x3, got 5x5"):
-        FrozenConv2D(np.zeros((5, 5, 3, 2)), np.zeros(2))
-    with pytest.raises(ValueError, match=r"valid, same or wrap, got 'reflect'"):
-        FrozenConv2D(np.zeros((3, 3, 3, 2)), np.zeros(2), "reflect")
+    with pytest.raises(ValueError, match="square, of odd sides, got 3x5"):
+        FrozenConv2D(np.zeros((3, 5, 3, 2)), np.zeros(2))
+    with pytest.raises(ValueError, match="square, of odd sides, got 4x4"):
+        FrozenConv2D(np.zeros((4, 4, 3, 2)), np.zeros(2))
+    with pytest.raises(ValueError, match=r"valid, same, wrap or reflect, got 'mirror'"):
+        FrozenConv2D(np.zeros((3, 3, 3, 2)), np.zeros(2), "mirror")
+    with pytest.raises(ValueError, match="same needs stride 1"):
+        FrozenConv2D(np.zeros((3, 3, 3, 2)), np.zeros(2), "same", stride=2)
     with pytest.raises(ValueError, match="takes 3 channels, got 4"):
         FrozenConv2D(np.zeros((3, 3, 3, 2)), np.zeros(2))(np.zeros((1, 5, 5, 4), np.float32))
 

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from common.vgg19 import vgg19
-from common.vgg19_layers import LAYERS, channels, convolutions, smallest_input
+from common.descriptors import network_of
+from common.vgg19_layers import LAYERS, channels, convolutions
 from common.vgg19_random import random_weights
+
+VGG19 = network_of("gatys")
 
 
 def test_names_and_numbers():
@@ -29,9 +32,9 @@ def test_channels():
 
 
 def test_smallest_inputs_of_the_original():
-    assert smallest_input("pool1", "valid") == 6
-    assert smallest_input("conv3_2", "valid") == 32
-    assert smallest_input("conv5_4", "same") == smallest_input("pool5", "wrap") == 1
+    assert VGG19.smallest_side("pool1", "valid") == 6
+    assert VGG19.smallest_side("conv3_2", "valid") == 32
+    assert VGG19.smallest_side("conv5_4", "same") == VGG19.smallest_side("pool5", "wrap") == 1
 
 
 def side_after(name, side):
@@ -42,14 +45,14 @@ def side_after(name, side):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_smallest_input_leaves_one_pixel(name):
-    smallest = smallest_input(name, "valid")
+    smallest = VGG19.smallest_side(name, "valid")
     assert side_after(name, smallest) == 1
     assert side_after(name, smallest - 1) <= 0
 
 
 @pytest.mark.parametrize("name", LAYERS[:7])
 def test_smallest_input_is_what_the_network_needs(name):
-    side = smallest_input(name, "valid")
+    side = VGG19.smallest_side(name, "valid")
     features = vgg19(random_weights(name), [name])(np.ones((1, side, side + 1, 3), np.float32))
     assert features.shape[1] == 1
     assert np.isfinite(np.asarray(features)).all()

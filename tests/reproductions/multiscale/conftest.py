@@ -80,7 +80,9 @@ def novelty(weights):
 
     def prepare(arguments, seed="0"):
         flags = parse_novelty([*arguments, "--random_seed", seed])
-        describe = descriptor(weights, flags.layers, max(flags.octaves, 1), flags.padding_mode)
+        describe = descriptor(
+            flags.network, weights, flags.layers, max(flags.octaves, 1), flags.padding_mode
+        )
         loss = novelty_loss(describe, flags.mul, flags.octave_step, flags.internal)
         return Run(flags, [], make_start(flags), loss)
 

@@ -138,7 +138,7 @@ def test_absurd_sizes(refused):
 def test_layers_that_do_not_exist(refused, layer, script):
     source = ["-s", "a.png"] if script == "synthesize" else []
     line = refused(*source, "--layers", "2", layer, script=script, status=2)
-    assert f"there is no layer '{layer}'; there are 0 conv1_1, 1 conv1_2, 2 pool1" in line
+    assert f"there is no layer '{layer}' in VGG-19; there are 0 conv1_1, 1 conv1_2, 2 pool1" in line
     assert "20 pool5" in line
 
 

@@ -44,7 +44,7 @@ def prepared(name, synthesis):
 
 def source_grams(run, weights):
     """For each output the Gram matrices of the sources."""
-    describe = compile_images(descriptor(weights, run.flags.layers, run.flags.octaves))
+    describe = compile_images(descriptor(run.flags.network, weights, run.flags.layers, run.flags.octaves))
     grams = [[np.asarray(gram)[0] for gram in describe(image)] for image in run.images]
     return list(zip(*grams, strict=True))
 
@@ -88,7 +88,7 @@ def test_loss_and_gradient(name, synthesis):
 def test_log_euclidean_as_the_original_compared_it(name, synthesis, weights):
     """Its target had one axis too many, so every T[i, j] met every G[j, k]."""
     run = synthesis(JOINS[name]["arguments"])
-    describe = descriptor(weights, run.flags.layers, run.flags.octaves)
+    describe = descriptor(run.flags.network, weights, run.flags.layers, run.flags.octaves)
     targets = target_grams(run.flags, weights, run.images)
 
     def mistaken(images):
@@ -128,7 +128,7 @@ def test_affine_invariant_as_the_original_had_it(name, synthesis, weights):
         target = root @ of_symmetric(inverse @ second @ inverse / 2, np.exp) @ root
         assert error_of_maximum(target, arrays("join")[f"{name}/target_{i}"]) < 2e-5
     if name == "jn_affine3_l2":
-        describe = descriptor(weights, run.flags.layers, run.flags.octaves)
+        describe = descriptor(run.flags.network, weights, run.flags.layers, run.flags.octaves)
         loss, gradient = run.evaluate(style_loss(describe, [target.astype(np.float32)]))
         assert loss == pytest.approx(JOINS[name]["loss"], rel=2e-6)
         check_gradient(name, gradient)

@@ -3,11 +3,14 @@
 import pytest
 from PIL import Image
 
+from common.descriptors import network_of
 from common.errors import UserError
 from reproductions.multiscale.inputs import check_output, read_inputs
 from reproductions.multiscale.options import parse_novelty, parse_synthesis
 from reproductions.multiscale.sizes import check_size, smallest_side
 from tests.reproductions.multiscale.references import CASES
+
+VGG19 = network_of("gatys")
 
 #: Found by running the original: layer -> smallest side for 1, 2, ... octaves.
 LIMITS = {7: (32, 67, 137, 277, 557), 2: (6, 15, 33, 69, 141)}
@@ -15,7 +18,7 @@ LIMITS = {7: (32, 67, 137, 277, 557), 2: (6, 15, 33, 69, 141)}
 
 @pytest.mark.parametrize("layer", LIMITS)
 def test_smallest_sides(layer):
-    found = tuple(smallest_side([layer], octaves, "valid") for octaves in range(1, 6))
+    found = tuple(smallest_side(VGG19, [layer], octaves, "valid") for octaves in range(1, 6))
     assert found == LIMITS[layer]
 
 
@@ -24,10 +27,10 @@ def test_smallest_sides(layer):
 )
 def test_one_pixel_less_is_refused(layer, octaves):
     smallest = LIMITS[layer][octaves - 1]
-    check_size("it", (smallest, smallest), [layer], octaves, "valid")
+    check_size("it", (smallest, smallest), VGG19, [layer], octaves, "valid")
     for size in ((smallest - 1, smallest), (smallest, smallest - 1)):
         with pytest.raises(UserError, match=f"at least {smallest} pixels"):
-            check_size("it", size, [layer], octaves, "valid")
+            check_size("it", size, VGG19, [layer], octaves, "valid")
 
 
 @pytest.mark.parametrize("side", [32, 67, 137])

@@ -77,7 +77,7 @@ def test_a_layer_that_does_not_exist_is_refused(name, capsys):
     with pytest.raises(SystemExit) as end:
         parse_synthesis(STYLE[name]["arguments"])
     assert end.value.code == 2
-    assert "no layer '99'; there are 0 conv1_1" in capsys.readouterr().err
+    assert "no layer '99' in VGG-19; there are 0 conv1_1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
