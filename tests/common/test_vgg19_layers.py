@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from common.vgg19 import vgg19
 from common.descriptors import network_of
+from common.vgg19 import vgg19
 from common.vgg19_layers import LAYERS, channels, convolutions
 from common.vgg19_random import random_weights
 

@@ -44,7 +44,9 @@ def prepared(name, synthesis):
 
 def source_grams(run, weights):
     """For each output the Gram matrices of the sources."""
-    describe = compile_images(descriptor(run.flags.network, weights, run.flags.layers, run.flags.octaves))
+    describe = compile_images(
+        descriptor(run.flags.network, weights, run.flags.layers, run.flags.octaves)
+    )
     grams = [[np.asarray(gram)[0] for gram in describe(image)] for image in run.images]
     return list(zip(*grams, strict=True))
 
