@@ -136,3 +136,32 @@ def test_a_users_mistake_during_the_report_ends_it():
 
     with pytest.raises(UserError, match="disk full"):
         minimize(rosenbrock, START, 10, 0, full)
+
+
+def test_bounds_hold_and_losses_are_told_as_they_are():
+    low, high = np.full(6, -1.5), np.full(6, 0.5)
+    outcome = minimize(rosenbrock, START, 200, 1e-12, watch := Watch(), bounds=(low, high))
+    assert (outcome.pixels >= low).all() and (outcome.pixels <= high).all()
+    assert outcome.pixels[0] == pytest.approx(0.5)
+    assert outcome.loss == pytest.approx(rosenbrock(outcome.pixels)[0])
+    for _, pixels, loss, _ in watch.calls:
+        assert loss == pytest.approx(rosenbrock(pixels)[0])
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1, 1e9])
+def test_within_bounds_the_scale_of_a_loss_does_not_matter(scale):
+    """SciPy's first step is the gradient: that of a small loss moved nothing, and it ended."""
+
+    def scaled(x):
+        value, gradient = rosenbrock(x)
+        return value * scale, gradient * scale
+
+    bounds = np.full(6, -5.0), np.full(6, 5.0)
+    outcome = minimize(scaled, START, 500, 1e-12, Watch(), bounds=bounds)
+    np.testing.assert_allclose(outcome.pixels, 1, atol=1e-3)
+
+
+def test_a_gradient_of_nothing_within_bounds():
+    bounds = np.zeros(6), np.ones(6)
+    flat = minimize(lambda x: (2.0, np.zeros_like(x)), np.zeros(6), 5, 0, Watch(), bounds=bounds)
+    assert not flat.pixels.any()
