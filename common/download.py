@@ -1,24 +1,38 @@
 """Files from the network: checked, and in place whole or not at all."""
 
+import contextlib
+import errno
 import gzip
+import hashlib
 import os
 import re
+import selectors
 import shutil
+import socket
 import tarfile
+import threading
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pooch
 import requests
 from tqdm import tqdm
+from urllib3.exceptions import ReadTimeoutError
 
 from common.errors import UserError
 from common.files import make_folder, written_whole
 
 CHUNK_BYTES = 1 << 18
-TIMEOUT_SECONDS = 30
+#: How long an address may take to accept a connection, to begin its answer, and to go on with it.
+CONNECT_SECONDS = 4
+ANSWER_SECONDS = 8
+PAUSE_SECONDS = 30
+
+_NAMES = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5", "git_blob": "git blob"}
 
 
 class _AddressError(Exception):
@@ -45,6 +59,7 @@ def fetch(
     sha256: str | None = None,
     sha1: str | None = None,
     md5: str | None = None,
+    git_blob: str | None = None,
     member: str | None = None,
     hint: str = "",
     progress: bool = True,
@@ -55,12 +70,17 @@ def fetch(
     SHA-256 of the first download is recorded beside the file (`NAME.sha256`, to be read by
     `sha256sum -c`), and the file and every later download of it are held to that.
 
+    An address that does not accept a connection, or does not begin to answer, is given up within
+    seconds.
+
     Args:
         urls: the address, or several that are tried in order.
         destination: where the file belongs. Missing folders are made.
         sha256: the published checksum, if there is one.
         sha1: likewise.
         md5: likewise.
+        git_blob: likewise, the name that git gives the file's content: the SHA-1 of
+            `blob SIZE`, a zero byte and the bytes.
         member: the addresses give a tar archive, and the file of this name in it is wanted.
         hint: what else the user can do; ends the message when no address works.
         progress: shows a progress bar where standard error is a terminal.
@@ -73,7 +93,8 @@ def fetch(
             has another checksum, or the file cannot be written. Nothing half-written is left.
     """
     destination = Path(destination)
-    checksums = _published(sha256=sha256, sha1=sha1, md5=md5) or _recorded(destination)
+    published = _published(sha256=sha256, sha1=sha1, md5=md5, git_blob=git_blob)
+    checksums = published or _recorded(destination)
     if os.path.isfile(destination):
         _check_present(destination, checksums)
         return destination
@@ -91,6 +112,53 @@ def fetch(
             failures.append(f"{url}: {failure}")
     reasons = "; ".join([*failures, hint] if hint else failures)
     raise UserError(f"cannot download {destination.name} to {destination.parent}: {reasons}")
+
+
+def reachable(url: str, seconds: float) -> bool:
+    """Whether a connection to an address's host, or to the proxy on the way, can be made.
+
+    Args:
+        url: the address. Nothing is asked of it.
+        seconds: the answer is no if it takes longer than this.
+    """
+    found: list[bool] = []
+    # A thread of its own, for nothing limits how long looking up a name may take.
+    thread = threading.Thread(target=lambda: found.append(_connects(url, seconds)), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found == [True]
+
+
+def _connects(url: str, seconds: float) -> bool:
+    """Tries all addresses of the host at once: one that never answers must not hide the others."""
+    end = time.monotonic() + seconds
+    with (
+        contextlib.suppress(OSError, ValueError),
+        selectors.DefaultSelector() as waiting,
+        contextlib.ExitStack() as opened,
+    ):
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            *_host_and_port(url), type=socket.SOCK_STREAM
+        ):
+            with contextlib.suppress(OSError):  # such as of IPv6 where there is none
+                one = opened.enter_context(socket.socket(family, kind, protocol))
+                one.setblocking(False)
+                if one.connect_ex(address) in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+                    waiting.register(one, selectors.EVENT_WRITE)
+        while waiting.get_map() and (rest := end - time.monotonic()) > 0:
+            for key, _ in waiting.select(rest):
+                if not key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    return True
+                waiting.unregister(key.fileobj)
+    return False
+
+
+def _host_and_port(url: str) -> tuple[str | None, int]:
+    """Where a download from an address connects to: its host, or the environment's proxy."""
+    proxies = requests.utils.get_environ_proxies(url)
+    way = requests.utils.select_proxy(url, proxies) or url
+    parts = urlsplit(way if "://" in way else f"http://{way}")
+    return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme, 1080)
 
 
 def take_member(archive: str | os.PathLike, member: str, destination: str | os.PathLike) -> Path:
@@ -150,10 +218,18 @@ def _record(file: Path, destination: Path) -> None:
 
 def _mismatches(path: Path, checksums: list[_Checksum]) -> Iterator[str]:
     for algorithm, digest, source in checksums:
-        found = pooch.file_hash(str(path), algorithm)
+        found = _git_blob(path) if algorithm == "git_blob" else pooch.file_hash(path, algorithm)
         if found != digest:
-            name = {"sha256": "SHA-256", "sha1": "SHA-1", "md5": "MD5"}[algorithm]
-            yield f"its {name} is {found}, not the {source} {digest}"
+            yield f"its {_NAMES[algorithm]} is {found}, not the {source} {digest}"
+
+
+def _git_blob(path: Path) -> str:
+    """What `git hash-object` says of a file."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _check(path: Path, checksums: list[_Checksum]) -> None:
@@ -183,6 +259,9 @@ def _obtain(url: str, path: Path, member: str | None, label: str | bool) -> None
 
 
 def _download(url: str, path: Path, label: str | bool) -> None:
+    # Asked first, because requests would wait for each of a host's addresses, and for its name.
+    if not reachable(url, CONNECT_SECONDS):
+        raise _AddressError("no connection")
     # `disable=None`: no bar where standard error is not a terminal.
     with _Bar(
         desc=label or None, unit="B", unit_scale=True, leave=False, disable=None if label else True
@@ -190,7 +269,8 @@ def _download(url: str, path: Path, label: str | bool) -> None:
         download = pooch.HTTPDownloader(
             progressbar=bar,
             chunk_size=CHUNK_BYTES,
-            timeout=TIMEOUT_SECONDS,
+            timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+            hooks={"response": _be_patient},
             # Unasked, servers may mark a .gz file as an encoding, and it would arrive unpacked.
             headers={"Accept-Encoding": "identity"},
         )
@@ -199,6 +279,16 @@ def _download(url: str, path: Path, label: str | bool) -> None:
         except requests.RequestException as error:
             raise _AddressError(_reason(error)) from error
     _check_body(path, announced=bar.total or 0)
+
+
+def _be_patient(response: requests.Response, *_, **__) -> None:
+    """Lets an answer that has begun pause for longer than it took to begin.
+
+    Not where the server closes the connection after it, as old ones do: the socket is hidden then.
+    """
+    connected = getattr(response.raw.connection, "sock", None)
+    if connected is not None:
+        connected.settimeout(PAUSE_SECONDS)
 
 
 def _check_body(path: Path, announced: int) -> None:
@@ -215,10 +305,11 @@ def _check_body(path: Path, announced: int) -> None:
 def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.HTTPError):
         return f"HTTP {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    stalled = bool(error.args) and isinstance(error.args[0], ReadTimeoutError)
+    if isinstance(error, requests.ReadTimeout):
+        return f"no answer within {ANSWER_SECONDS} seconds"
+    if stalled or isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the download broke off"
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {TIMEOUT_SECONDS} seconds"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not accepted"
     if isinstance(error, requests.ConnectionError):

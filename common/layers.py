@@ -109,7 +109,9 @@ class FrozenConv2D(keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         side = kernel.shape[0]
         if kernel.shape[:2] != (side, side) or side % 2 == 0:
-            raise ValueError(f"the kernel must be square, of odd sides, got {side}x{kernel.shape[1]}")
+            raise ValueError(
+                f"the kernel must be square, of odd sides, got {side}x{kernel.shape[1]}"
+            )
         if padding not in ("valid", "same", "wrap", "reflect"):
             raise ValueError(f"padding must be valid, same, wrap or reflect, got {padding!r}")
         if padding == "same" and stride > 1:

@@ -45,6 +45,7 @@ def normalised(
     activation is 1, as in Gatys' normalised network. Without the first step most channels of a
     random network answer to little but brightness. Before all this conv1_1 is made more sensitive
     to the colours that vary little, or nothing would keep the coloured noise of the start away.
+    (Trained weights are normalised without any of this: `common.vgg19_normalised`.)
 
     Args:
         weights: kernels and biases by name, with no layer left out; the biases are not used.

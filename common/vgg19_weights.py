@@ -1,4 +1,4 @@
-"""The four kinds of VGG-19 weights: gatys, caffe, imagenet and random."""
+"""The five kinds of VGG-19 weights: gatys, caffe, imagenet, normalised and random."""
 
 import os
 from collections.abc import Sequence
@@ -17,12 +17,15 @@ Weights = dict[str, tuple[np.ndarray, np.ndarray]]
 #: Weights that some users already have: Gatys' network as the original multiscale code saved it.
 _GATYS_H5 = ("gatys_valid.h5", "gatys_same.h5")
 
+#: What `normalised` is made of: the first of these that is here, or else the first, the smaller.
+_PLAIN = ("imagenet", "caffe")
+
 
 def find_weights_file(kind: str, folders: Sequence[str | Path] = ()) -> Path:
     """The file of a trained kind of weights, downloaded if need be.
 
     Args:
-        kind: `gatys`, `caffe` or `imagenet`.
+        kind: `gatys`, `caffe`, `imagenet`, or `normalised`, whose file is one of the latter two.
         folders: where to look before the suite's own folder.
 
     Raises:
@@ -33,6 +36,8 @@ def find_weights_file(kind: str, folders: Sequence[str | Path] = ()) -> Path:
             for name in _GATYS_H5:
                 if os.path.isfile(path := Path(folder).expanduser() / name):
                     return path
+    if kind == "normalised":
+        kind = next((one for one in _PLAIN if pretrained.locate(one, folders)), _PLAIN[0])
     return pretrained.get(kind, folders)
 
 
@@ -126,11 +131,12 @@ def load_weights(
     """Loads or makes the weights that a flag `--weights` asks for.
 
     Args:
-        kind: `gatys`, `caffe`, `imagenet` or `random`.
+        kind: `gatys`, `caffe`, `imagenet`, `normalised` (as Gatys did, on the pictures of
+            `datasets/textures`: see `common.vgg19_normalised`) or `random`.
         upto: the deepest layer needed.
         textures: what random weights are normalised on, see `common.vgg19_random`.
         folders: where to look for a file before the suite's own folder.
-        pooling: of the network, for random weights.
+        pooling: of the network, for weights that are normalised.
 
     Returns:
         The weights, and one line that says which they are.
@@ -141,7 +147,14 @@ def load_weights(
     if kind == "random":
         from common.vgg19_random import normalised, random_weights
 
-        line = "random weights (crisper pictures with trained ones: --weights gatys)"
+        line = "random weights (crisper: --weights squeezenet, 0.7 MB, or drawn)"
         return normalised(random_weights(upto), textures, pooling), line
     path = find_weights_file(kind, folders)
-    return read_weights(path, upto), f"{kind} weights from {path}"
+    weights = read_weights(path, upto)
+    if kind == "normalised":
+        from common.vgg19_normalised import built_in_pictures, normalised_as_gatys
+
+        weights = normalised_as_gatys(weights, built_in_pictures(), pooling)
+        line = f"normalised weights: {path}, scaled as Gatys did, on datasets/textures"
+        return weights, line
+    return weights, f"{kind} weights from {path}"

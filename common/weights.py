@@ -19,7 +19,15 @@ from common.errors import UserError
 from common.originals import REPOSITORY
 
 MANIFEST = REPOSITORY / "pretrained" / "manifest.json"
-OFFLINE = "put the file there yourself, or use random weights (--weights random): no file needed"
+
+_BY_HAND = "put the file there yourself, or use"
+#: Weights that can take VGG-19's place, the best first, and what is to be said of each.
+_REMARKS = {
+    "squeezenet": " (0.7 MB)",
+    "drawn": " (a small network of the suite's own, kept here: no download)",
+}
+#: The largest file, in bytes, that is fetched without having been asked for.
+_SMALL = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,12 @@ class Pretrained:
         sha256: the published checksum, where there is one.
         sha1: likewise.
         md5: likewise.
+        git_blob: likewise; see `common.download.fetch`.
         checksum_from: who published it.
         bytes: its size, about, where it is known.
         licence: as its publisher states it.
+        instead: what else `--weights` can name where the file cannot be had, the best first, but
+            for `random`, which always can.
     """
 
     name: str
@@ -50,9 +61,21 @@ class Pretrained:
     sha256: str | None = None
     sha1: str | None = None
     md5: str | None = None
+    git_blob: str | None = None
     checksum_from: str | None = None
     bytes: int | None = None
     licence: str | None = None
+    instead: Sequence[str] = ()
+
+    @property
+    def hint(self) -> str:
+        """What to do where the file cannot be downloaded; a line without its full stop."""
+        if not self.instead:
+            return f"{_BY_HAND} random weights (--weights random): no file needed"
+        trained = "|".join(name for name in self.instead if name not in _REMARKS)
+        others = [name + _REMARKS[name] for name in self.instead if name in _REMARKS]
+        ways = ", ".join(f"--weights {way}" for way in (trained, *others, "random") if way)
+        return f"{_BY_HAND}, the best first: {ways}"
 
 
 def pretrained_dir() -> Path:
@@ -123,10 +146,42 @@ def get(name: str, folders: Iterable[str | os.PathLike] = (), progress: bool = T
         sha256=row.sha256,
         sha1=row.sha1,
         md5=row.md5,
+        git_blob=row.git_blob,
         member=row.member,
-        hint=OFFLINE,
+        hint=row.hint,
         progress=progress,
     )
+
+
+def obtainable(name: str, seconds: float = 3) -> Path | None:
+    """Finds a small pretrained file, or fetches it if that can be done at once.
+
+    The network is not asked if the environment variable `PRETRAINED_OFFLINE` says anything.
+
+    Args:
+        name: a name in the manifest.
+        seconds: how long to wait, about, for a connection to where the file is.
+
+    Returns:
+        The file's path; None if it is neither here nor to be had at once, for whatever reason:
+        no network, another file at the address, no place to write it, more than 5 MB.
+
+    Raises:
+        UserError: the manifest has no such name, or the file that is here has another checksum.
+    """
+    if locate(name) is not None:
+        return get(name)
+    row = _row(name)
+    if os.environ.get("PRETRAINED_OFFLINE") or row.bytes is None or row.bytes > _SMALL:
+        return None
+    from common.download import reachable
+
+    if not any(reachable(url, seconds / len(row.urls)) for url in row.urls):
+        return None
+    try:
+        return get(name)
+    except UserError:
+        return None
 
 
 def describe() -> str:
@@ -136,7 +191,13 @@ def describe() -> str:
         path = locate(row.name)
         size = path.stat().st_size if path else row.bytes
         lines.append(
-            (row.name, "yes" if path else "no", _size(size), ", ".join(row.used_by), row.what)
+            (
+                row.name,
+                "yes" if path else "no",
+                size_in_words(size),
+                ", ".join(row.used_by),
+                row.what,
+            )
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = [
@@ -154,8 +215,11 @@ def _row(name: str) -> Pretrained:
         raise UserError(f"there are no pretrained weights {name!r}; there are {known}") from None
 
 
-def _size(count: int | None) -> str:
-    return "unknown" if count is None else f"{count / 1e6:,.0f} MB"
+def size_in_words(count: int | None) -> str:
+    """A size in bytes, which may not be known, as people say it."""
+    if count is None:
+        return "unknown"
+    return f"{count / 1e6:,.{1 if count < 1e6 else 0}f} MB"
 
 
 def _get_all(names: Iterable[str]) -> int:

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import hashlib
 import http.server
@@ -7,15 +8,19 @@ import signal
 import socket
 import tarfile
 import threading
+import time
 
 import pooch
 import pytest
+import requests
 
-from common.download import fetch, take_member
+from common import download
+from common.download import fetch, reachable, take_member
 from common.errors import UserError
 
 BODY = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(BODY).hexdigest()
+GIT_BLOB = hashlib.sha1(b"blob 10240\0" + BODY).hexdigest()
 OTHER = "0" * 64
 
 
@@ -68,6 +73,26 @@ def refused():
         return f"http://127.0.0.1:{free.getsockname()[1]}/file.bin"
 
 
+@pytest.fixture
+def deaf():
+    """An address where nobody refuses and nobody answers: its queue is full."""
+    with socket.socket() as listener, contextlib.ExitStack() as queue:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/file.bin"
+
+
+@contextlib.contextmanager
+def within(seconds):
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < seconds
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -91,14 +116,34 @@ def tar_of(*members):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5", "git_blob"])
 def test_a_file_with_the_right_checksum_arrives_alone(server, tmp_path, algorithm):
-    digest = hashlib.new(algorithm, BODY).hexdigest()
+    git = algorithm == "git_blob"
+    digest = GIT_BLOB if git else hashlib.new(algorithm, BODY).hexdigest()
     destination = tmp_path / "new" / "folder" / "file.bin"
     found = fetch(f"{server.url}/right.bin", destination, **{algorithm: digest.upper()})
     assert found == destination
     assert destination.read_bytes() == BODY
     assert names(destination.parent) == ["file.bin"]
+
+
+def test_a_git_blob_is_what_git_says(server, tmp_path):
+    """As `printf 'hello\\n' | git hash-object --stdin`."""
+    digest = "ce013625030ba8dba906f756967f9e9ca394464a"
+    server.answers["/hello.txt"] = b"hello\n"
+    destination = tmp_path / "hello.txt"
+    fetch(f"{server.url}/hello.txt", destination, git_blob=digest.upper())
+    assert names(tmp_path) == ["hello.txt"]
+    assert fetch((), destination, git_blob=digest) == destination
+
+    destination.write_bytes(b"hallo\n")
+    with pytest.raises(UserError, match=f"its git blob is .{{40}}, not the published {digest}"):
+        fetch((), destination, git_blob=digest)
+    destination.unlink()
+    server.answers["/hello.txt"] = b"hello\r\n"
+    with pytest.raises(UserError, match=f"its git blob is .{{40}}, not the published {digest}"):
+        fetch(f"{server.url}/hello.txt", destination, git_blob=digest)
+    assert names(tmp_path) == []
 
 
 def test_wrong_checksum_names_both_and_leaves_nothing(server, tmp_path):
@@ -181,6 +226,108 @@ def test_mirrors_are_tried_in_order(server, tmp_path):
     with pytest.raises(UserError) as raised:
         fetch(addresses[:3], tmp_path / "other.bin", sha256=SHA256)
     assert all(url in one_line(raised) for url in addresses[:3])
+
+
+def test_seconds_are_those_of_a_patient_person(server, tmp_path, monkeypatch):
+    asked = {}
+
+    def get(url, **settings):
+        asked.update(settings)
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(requests, "get", get)
+    with pytest.raises(UserError, match="no connection"):
+        fetch(f"{server.url}/right.bin", tmp_path / "file.bin")
+    assert asked["timeout"] == (download.CONNECT_SECONDS, download.ANSWER_SECONDS)
+    assert download.CONNECT_SECONDS <= 5 and download.ANSWER_SECONDS <= 10
+
+
+def test_where_nobody_answers_the_next_address_is_tried(server, tmp_path, deaf, monkeypatch):
+    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.3)
+    with within(3):
+        fetch([deaf, f"{server.url}/right.bin"], tmp_path / "file.bin", sha256=SHA256)
+    with pytest.raises(UserError, match=f"{deaf}: no connection$"), within(3):
+        fetch(deaf, tmp_path / "other.bin")
+
+
+def test_where_the_answer_does_not_begin_the_next_address_is_tried(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    given_up = threading.Event()
+    server.answers["/stalled.bin"] = lambda handler: given_up.wait(5)
+    addresses = [f"{server.url}/{name}.bin" for name in ("stalled", "right")]
+    with within(3):
+        fetch(addresses, tmp_path / "file.bin", sha256=SHA256)
+    with pytest.raises(UserError, match=r"stalled.bin: no answer within 0.3 seconds$"), within(3):
+        fetch(addresses[0], tmp_path / "other.bin")
+    given_up.set()
+    assert names(tmp_path) == ["file.bin"]
+
+
+def pausing(seconds):
+    def answer(handler):
+        handler.protocol_version = "HTTP/1.1"
+        handler.answer(BODY[:100], len(BODY))
+        time.sleep(seconds)
+        with contextlib.suppress(OSError):
+            handler.wfile.write(BODY[100:])
+
+    return answer
+
+
+def test_an_answer_that_has_begun_may_pause(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
+    server.answers["/slow.bin"] = pausing(0.6)
+    fetch(f"{server.url}/slow.bin", tmp_path / "file.bin", sha256=SHA256)
+
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0.3)
+    with pytest.raises(UserError, match=r"slow.bin: the download broke off$"):
+        fetch(f"{server.url}/slow.bin", tmp_path / "other.bin")
+    assert names(tmp_path) == ["file.bin"]
+
+
+def test_reachable(server, deaf):
+    with within(3):
+        assert reachable(f"{server.url}/right.bin", 2)
+        assert not reachable(refused(), 2)
+        assert not reachable(deaf, 0.3)
+        for wrong in ("http://[/file.bin", "http://[::1/file.bin", "http://127.0.0.1:x/file.bin"):
+            assert not reachable(wrong, 0.3)
+    assert server.asked == []
+
+
+def test_reachable_does_not_wait_for_a_name(monkeypatch):
+    given_up = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: given_up.wait(5) and [])
+    with within(2):
+        assert not reachable("https://example.org/file.bin", 0.3)
+    given_up.set()
+
+
+def test_one_address_of_a_host_is_enough(server, deaf, monkeypatch):
+    original = socket.getaddrinfo
+
+    def several(host, port, **settings):
+        ports = [int(url.split(":")[2].split("/")[0]) for url in (deaf, refused(), server.url)]
+        return [found for one in ports for found in original("127.0.0.1", one, **settings)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    with within(2):
+        assert reachable("http://127.0.0.1:1/right.bin", 3)
+
+
+def test_a_proxy_is_what_has_to_be_reachable(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    url = "http://nowhere.invalid/file.bin"
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, server.url.removeprefix("http://"))
+    assert reachable(url, 2)
+    server.answers[url] = BODY
+    assert fetch(url, tmp_path / "file.bin").read_bytes() == BODY
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, refused())
+    assert not reachable(url, 2)
+    assert not reachable(f"{server.url}/right.bin", 2)
 
 
 def test_a_truncated_body_leaves_nothing(server, tmp_path):

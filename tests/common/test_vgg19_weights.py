@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 
 from common import vgg19_weights
+from common import weights as pretrained_files
 from common.errors import UserError
 from common.vgg19_layers import channels, convolutions
+from common.vgg19_normalised import built_in_pictures, normalised_as_gatys
 from common.vgg19_weights import find_weights_file, load_weights, read_weights
 from tests.common.test_caffe import field, legacy_shape
 
@@ -248,7 +251,16 @@ def test_a_damaged_caffemodel(tmp_path):
         read_weights(path)
 
 
-def test_ones_own_files_are_found_first(tmp_path, monkeypatch):
+@pytest.fixture
+def any_file(monkeypatch):
+    """Of the manifest's files any content will do."""
+    rows = pretrained_files.manifest()
+    none = dict.fromkeys(("sha256", "sha1", "md5", "git_blob"))
+    rows = {name: dataclasses.replace(row, **none) for name, row in rows.items()}
+    monkeypatch.setattr(pretrained_files, "manifest", lambda: rows)
+
+
+def test_ones_own_files_are_found_first(tmp_path, monkeypatch, any_file):
     own, other, pretrained = (tmp_path / name for name in ("own", "other", "pretrained"))
     monkeypatch.setenv("PRETRAINED_DIR", str(pretrained))
     for folder in (own, other, pretrained):
@@ -265,7 +277,7 @@ def test_ones_own_files_are_found_first(tmp_path, monkeypatch):
     assert find_weights_file("gatys", map(str, folders)) == own / "gatys_same.h5"
 
 
-def test_a_folder_name_too_long_is_no_folder(tmp_path, monkeypatch):
+def test_a_folder_name_too_long_is_no_folder(tmp_path, monkeypatch, any_file):
     monkeypatch.setenv("PRETRAINED_DIR", str(tmp_path))
     (tmp_path / "vgg_normalised.caffemodel").touch()
     assert find_weights_file("gatys", ["x" * 300]).parent == tmp_path
@@ -279,4 +291,36 @@ def test_loading_says_which_weights(tmp_path):
     assert line == f"gatys weights from {path}"
     texture = np.random.RandomState(0).uniform(-100, 100, (1, 20, 20, 3)).astype(np.float32)
     found, line = load_weights("random", UPTO, [texture])
-    assert list(found) == list(weights) and line.startswith("random weights")
+    assert list(found) == list(weights)
+    assert line == "random weights (crisper: --weights squeezenet, 0.7 MB, or drawn)"
+
+
+def test_normalised_takes_whichever_file_is_here(tmp_path, monkeypatch, any_file):
+    own, pretrained = tmp_path / "own", tmp_path / "pretrained"
+    monkeypatch.setenv("PRETRAINED_DIR", str(pretrained))
+    own.mkdir()
+    pretrained.mkdir()
+    rows = pretrained_files.manifest()
+    fetched = []
+    monkeypatch.setattr(pretrained_files, "get", lambda name, folders: fetched.append(name))
+    find_weights_file("normalised", [own])
+    monkeypatch.undo()
+    assert fetched == ["imagenet"]
+
+    monkeypatch.setenv("PRETRAINED_DIR", str(pretrained))
+    monkeypatch.setattr(pretrained_files, "manifest", lambda: rows)
+    (own / rows["caffe"].file).touch()
+    assert find_weights_file("normalised", [own]) == own / rows["caffe"].file
+    (pretrained / rows["imagenet"].file).touch()
+    assert find_weights_file("normalised", [own]) == pretrained / rows["imagenet"].file
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_normalised_weights_are_loaded(tmp_path, pooling):
+    weights = some_weights()
+    file = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    path = write_keras_applications(tmp_path / file, weights)
+    found, line = load_weights("normalised", UPTO, [], [tmp_path], pooling)
+    assert line == f"normalised weights: {path}, scaled as Gatys did, on datasets/textures"
+    expected = normalised_as_gatys(weights, built_in_pictures(), pooling)
+    assert_same(found, expected)

@@ -5,8 +5,16 @@ import sys
 import zipfile
 from pathlib import Path
 
+from common.descriptors.drawn import FILE, read_drawn
 from common.errors import UserError
-from common.weights import MANIFEST, Pretrained, locate, manifest, pretrained_dir
+from common.weights import (
+    MANIFEST,
+    Pretrained,
+    locate,
+    manifest,
+    pretrained_dir,
+    size_in_words,
+)
 from reproductions.suite.doctor.findings import Findings
 
 #: A size that is known about may be wrong by this part.
@@ -15,7 +23,7 @@ _ABOUT = 0.01
 
 def look(findings: Findings) -> None:
     """Looks at the manifest's files, and at the networks that are kept with the suite."""
-    print(f"  in {pretrained_dir()}; none of these is needed, --weights random takes their place")
+    print(f"  in {pretrained_dir()}; none of these is needed, but squeezenet makes better textures")
     for row in manifest().values():
         _look_at(row, findings)
     kept = sorted(MANIFEST.parent.glob("*.keras"))
@@ -23,12 +31,13 @@ def look(findings: Findings) -> None:
         findings.wrong("kept networks", f"there are none in {MANIFEST.parent}: make pretrained")
     for path in kept:
         _look_at_network(path, findings)
+    _look_at_drawn(findings)
 
 
 def _look_at(row: Pretrained, findings: Findings) -> None:
     path = locate(row.name)
     if path is None:
-        size = f", {row.bytes / 1e6:,.0f} MB" if row.bytes else ""
+        size = f", {size_in_words(row.bytes)}" if row.bytes else ""
         findings.good(row.name, f"not here{size}: python -m common.weights get {row.name}")
         return
     # A checksum of half a gigabyte takes a while.
@@ -37,7 +46,7 @@ def _look_at(row: Pretrained, findings: Findings) -> None:
     if problem:
         findings.wrong(row.name, problem)
     else:
-        findings.good(row.name, f"{path.stat().st_size / 1e6:,.0f} MB, {_held_to(row, path)}")
+        findings.good(row.name, f"{size_in_words(path.stat().st_size)}, {_held_to(row, path)}")
 
 
 def damage(path: Path, row: Pretrained) -> str | None:
@@ -60,20 +69,31 @@ def damage(path: Path, row: Pretrained) -> str | None:
         from common.download import fetch
 
         # With no address the network is not asked; a file that is there is held to its checksum.
-        fetch((), path, sha256=row.sha256, sha1=row.sha1, md5=row.md5)
+        sums = {"sha256": row.sha256, "sha1": row.sha1, "md5": row.md5, "git_blob": row.git_blob}
+        fetch((), path, **sums)
     except UserError as error:
         return str(error)
     return None
 
 
 def _held_to(row: Pretrained, path: Path) -> str:
-    published = {"SHA-256": row.sha256, "SHA-1": row.sha1, "MD5": row.md5}
+    published = {"SHA-256": row.sha256, "SHA-1": row.sha1, "MD5": row.md5, "git blob": row.git_blob}
     names = [name for name, digest in published.items() if digest]
     if names:
         return f"{' and '.join(names)} as published"
     if path.with_name(f"{path.name}.sha256").is_file():
         return "SHA-256 as when it was downloaded"
     return "put here by hand: no checksum is known"
+
+
+def _look_at_drawn(findings: Findings) -> None:
+    try:
+        weights = read_drawn()
+    except UserError as error:
+        findings.wrong(FILE.stem, f"{error}: git checkout pretrained, or make pretrained")
+        return
+    count = sum(one.size for pair in weights.values() for one in pair)
+    findings.good(FILE.stem, f"{FILE.stat().st_size / 1e6:.1f} MB, {count:,} weights")
 
 
 def _look_at_network(path: Path, findings: Findings) -> None:
