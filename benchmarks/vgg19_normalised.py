@@ -56,6 +56,17 @@ def rule(weights: dict, normalised: dict, pictures: Sequence[np.ndarray]) -> str
     )
 
 
+def kept_by(weights: dict, pictures: Sequence[np.ndarray]) -> str:
+    """Says how exactly weights that came normalised keep the rule on these pictures."""
+    from common.vgg19_normalised import mean_activations
+
+    means = np.concatenate(list(mean_activations(weights, pictures).values()))
+    return (
+        f"mean activation per filter over datasets/textures: mean {means.mean():.4g}, "
+        f"largest deviation {abs(means - 1).max():.2g} (Gatys' own pictures were others)"
+    )
+
+
 def gram_distances(
     one: dict, other: dict, layers: Sequence[str], pictures: Sequence[np.ndarray]
 ) -> np.ndarray:
@@ -124,8 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seconds = time.perf_counter() - begin
     print(f"normalised up to {upto} on {len(pictures)} pictures in {seconds:.1f} seconds")
     print(rule(weights, normalised, pictures))
-    if locate("gatys") and (locate("imagenet") or locate("caffe")):
+    gatys = None
+    if locate("gatys"):
         gatys, line = load_weights("gatys", upto, ())
+        print(f"{line}: {kept_by(gatys, pictures)}")
+    if gatys and (locate("imagenet") or locate("caffe")):
         print(f"against {line}, |G - G'| / |G'| over datasets/textures:")
         print(table(normalised, gatys, LAYERS[: LAYERS.index(upto) + 1], pictures))
     else:

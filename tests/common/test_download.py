@@ -295,11 +295,15 @@ def test_reachable(server, deaf):
     assert server.asked == []
 
 
-def test_reachable_does_not_wait_for_a_name(monkeypatch):
+def test_nothing_waits_long_for_a_name(tmp_path, monkeypatch):
     given_up = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: given_up.wait(5) and [])
-    with within(2):
-        assert not reachable("https://example.org/file.bin", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: given_up.wait(9) and [])
+    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.3)
+    url = "https://example.org/file.bin"
+    with within(4):
+        assert not reachable(url, 0.3)
+        with pytest.raises(UserError, match=r"file.bin: no connection$"):
+            fetch([url, url], tmp_path / "file.bin")
     given_up.set()
 
 

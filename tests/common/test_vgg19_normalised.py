@@ -72,6 +72,14 @@ def test_each_filters_mean_activation_becomes_1(weights, pictures, pooling):
         np.testing.assert_allclose(means, 1, atol=1e-4, err_msg=name)
 
 
+def test_the_first_layer_alone(weights, pictures):
+    small = {"conv1_1": weights["conv1_1"]}
+    normalised = normalised_as_gatys(small, pictures)
+    np.testing.assert_allclose(mean_activations(normalised, pictures)["conv1_1"], 1, atol=1e-4)
+    both = normalised_as_gatys(weights, pictures)
+    np.testing.assert_allclose(normalised["conv1_1"][0], both["conv1_1"][0], rtol=1e-6)
+
+
 def test_the_pooling_is_the_networks(weights, pictures):
     found = mean_activations(normalised_as_gatys(weights, pictures, "max"), pictures, "average")
     assert abs(found[UPTO] - 1).max() > 0.05
@@ -179,6 +187,10 @@ def test_the_benchmark_with_files(small_textures, pictures, tmp_path, monkeypatc
         pretrained_files.manifest.cache_clear()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"weights from {tmp_path / 'imagenet.h5'}"
+    begin = f"gatys weights from {tmp_path / 'gatys.h5'}: mean activation per filter over "
+    (line,) = (line for line in lines if line.startswith(begin))
+    assert "mean 1, largest deviation " in line
+    assert float(line.split("largest deviation ")[1].split(" ")[0]) < 1e-4
     assert lines[-3:] == [
         "| conv1_1 | 0.000 | 0.000 | 1.00 |",
         "| conv1_2 | 0.000 | 0.000 | 1.00 |",

@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
-from common import vgg19_weights
+from common import vgg19_normalised, vgg19_weights
 from common import weights as pretrained_files
 from common.errors import UserError
 from common.vgg19_layers import channels, convolutions
-from common.vgg19_normalised import built_in_pictures, normalised_as_gatys
+from common.vgg19_normalised import normalised_as_gatys
 from common.vgg19_weights import find_weights_file, load_weights, read_weights
 from tests.common.test_caffe import field, legacy_shape
 
@@ -316,11 +316,13 @@ def test_normalised_takes_whichever_file_is_here(tmp_path, monkeypatch, any_file
 
 
 @pytest.mark.parametrize("pooling", ["average", "max"])
-def test_normalised_weights_are_loaded(tmp_path, pooling):
+def test_normalised_weights_are_loaded(tmp_path, monkeypatch, pooling):
+    pictures = [picture[:, :40, :50] for picture in vgg19_normalised.built_in_pictures()]
+    monkeypatch.setattr(vgg19_normalised, "built_in_pictures", lambda: pictures)
     weights = some_weights()
     file = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
     path = write_keras_applications(tmp_path / file, weights)
     found, line = load_weights("normalised", UPTO, [], [tmp_path], pooling)
     assert line == f"normalised weights: {path}, scaled as Gatys did, on datasets/textures"
-    expected = normalised_as_gatys(weights, built_in_pictures(), pooling)
+    expected = normalised_as_gatys(weights, pictures, pooling)
     assert_same(found, expected)
