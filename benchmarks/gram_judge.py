@@ -40,13 +40,13 @@ def distance(result: np.ndarray, source: np.ndarray, tiles: bool = True) -> floa
         tiles: whether the result does; the source is mirrored at its borders.
 
     Returns:
-        The mean over the layers of the norm of the Gram matrices' difference, relative to that of
-        the source's matrix.
+        The mean over the layers of the squared norm of the Gram matrices' difference, relative to
+        that of the source's matrix.
     """
     wanted = _describe("reflect")(preprocess(source)[None])
     found = _describe("wrap" if tiles else "reflect")(preprocess(result)[None])
-    errors = [np.linalg.norm(f - w) / np.linalg.norm(w) for f, w in zip(found, wanted, strict=True)]
-    return float(np.mean(errors))
+    pairs = zip(found, wanted, strict=True)
+    return float(np.mean([np.sum((f - w) ** 2) / np.sum(w**2) for f, w in pairs]))
 
 
 def halves(source: np.ndarray) -> float:
