@@ -9,7 +9,7 @@ from common.errors import UserError
 from common.originals import REPOSITORY
 
 #: Channels of the convolutions of each block; blocks are joined by poolings.
-WIDTHS = ((24, 24), (48, 48), (96, 96), (128,))
+WIDTHS = ((16, 32), (48, 48), (80, 80, 80), (128, 128))
 FILE = REPOSITORY / "pretrained" / "drawn_textures.npz"
 
 

@@ -5,7 +5,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-from common.descriptors.drawn import FILE, read_drawn
 from common.errors import UserError
 from common.weights import (
     MANIFEST,
@@ -87,13 +86,16 @@ def _held_to(row: Pretrained, path: Path) -> str:
 
 
 def _look_at_drawn(findings: Findings) -> None:
+    path = MANIFEST.parent / "drawn_textures.npz"
     try:
-        weights = read_drawn()
-    except UserError as error:
-        findings.wrong(FILE.stem, f"{error}: git checkout pretrained, or make pretrained")
+        from common.descriptors.drawn import read_drawn  # which needs NumPy
+
+        weights = read_drawn(path)
+    except (UserError, ImportError) as error:
+        findings.wrong(path.stem, f"{error}: git checkout pretrained, or make pretrained")
         return
     count = sum(one.size for pair in weights.values() for one in pair)
-    findings.good(FILE.stem, f"{FILE.stat().st_size / 1e6:.1f} MB, {count:,} weights")
+    findings.good(path.stem, f"{size_in_words(path.stat().st_size)}, {count:,} weights")
 
 
 def _look_at_network(path: Path, findings: Findings) -> None:

@@ -16,7 +16,7 @@ BUILT = ("random", "squeezenet", "drawn")
 def built(kind, layers, padding, ceil=False):
     network = network_of(kind)
     values = {
-        "random": lambda: network.load(kind, layers[-1], [np.ones((1, 20, 20, 3))])[0],
+        "random": lambda: network.load(kind, layers[-1], [np.ones((1, 20, 20, 3), np.float32)])[0],
         "squeezenet": some_weights,
         "drawn": lambda: network.load(kind, layers[-1], [])[0],
     }[kind]()

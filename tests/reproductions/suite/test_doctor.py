@@ -218,14 +218,20 @@ def test_kept_networks(found, tmp_path, monkeypatch):
     count, said = found(weights.look)
     assert {"ppgn_digits_encoder", "ppgn_digits_generator"} <= names
     assert all(said[name].endswith(" weights") for name in names)
-    for name in names:
-        shutil.copy(MANIFEST.parent / f"{name}.keras", tmp_path)
+    assert said["drawn_textures"].endswith(" weights")
+    for path in (*MANIFEST.parent.glob("*.keras"), MANIFEST.parent / "drawn_textures.npz"):
+        shutil.copy(path, tmp_path)
     path = tmp_path / "ppgn_digits_encoder.keras"
     path.write_bytes(path.read_bytes()[:-1000])
     monkeypatch.setattr(weights, "MANIFEST", tmp_path / MANIFEST.name)
     broken, said = found(weights.look)
     assert broken == count + 1
     assert said["ppgn_digits_encoder"].startswith(f"WRONG: {path} cannot be read: ")
+    drawn = tmp_path / "drawn_textures.npz"
+    drawn.write_bytes(drawn.read_bytes()[:-1000])
+    broken, said = found(weights.look)
+    assert broken == count + 2
+    assert said["drawn_textures"].startswith(f"WRONG: {drawn} is damaged: ")
 
 
 # Pictures
