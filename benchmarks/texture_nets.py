@@ -18,11 +18,11 @@ import numpy as np  # noqa: E402
 
 from benchmarks.compare import SUITE, TORCH, begin, best_product, both, in_turn, median, parser  # noqa: E402
 from benchmarks.machine import measure  # noqa: E402
+from common.descriptors import network_of  # noqa: E402
 from common.vgg19_layers import channels, convolutions  # noqa: E402
-from reproductions.texture_nets.sides import side_at, smallest_side  # noqa: E402
 
 _SCRIPTS = {SUITE: "texture_nets_suite.py", TORCH: "texture_nets_torch.py"}
-_DEEPEST = "conv5_1"
+_VGG, _DEEPEST = network_of("random"), "conv5_1"
 #: GiB that a large sample may take.
 _LIMIT = 8.0
 #: What may differ, relative to the length. A gradient differs by much more than rounding wherever
@@ -73,9 +73,10 @@ def descriptor_flop(side: int, no_pad: bool) -> float:
     border counts in full. Gram matrices are left out.
     """
     total = 0
+    padding = "valid" if no_pad else "same"
     for name in convolutions(_DEEPEST):
         fan_in, width = channels(name)
-        total += 2 * 2 * 9 * fan_in * width * side_at(side, name, no_pad) ** 2
+        total += 2 * 2 * 9 * fan_in * width * _VGG.side_at(side, name, padding, ceil=True) ** 2
     return total
 
 
@@ -232,7 +233,7 @@ def main() -> None:
     about = "PyTorch samples and stylises with torch.compile, which needs a C++ compiler"
     add("--compile", action="store_true", help=about)
     flags = flags_of.parse_args()
-    smallest = smallest_side(_DEEPEST, no_pad=True)
+    smallest = _VGG.smallest_side(_DEEPEST, "valid", ceil=True)
     if flags.image_size % 32 or flags.image_size < smallest:
         flags_of.error(f"--image_size must be a multiple of 32, at least {smallest}")
     if any(side % 32 for side in (*flags.sides, *flags.picture, flags.large)):

@@ -22,18 +22,20 @@ from keras import ops  # noqa: E402
 from benchmarks.machine import peak_memory, timed  # noqa: E402
 from benchmarks.suite_side import TEXTURE, product_rate  # noqa: E402
 from common import backend  # noqa: E402
+from common.descriptors import network_of  # noqa: E402
 from common.vgg19_random import normalised, random_weights  # noqa: E402
 from reproductions.texture_nets.descriptor import descriptor, texture_targets  # noqa: E402
 from reproductions.texture_nets.generator import Generator  # noqa: E402
-from reproductions.texture_nets.layer_names import deepest  # noqa: E402
+from reproductions.texture_nets.layer_names import TEXTURE as STYLE  # noqa: E402
+from reproductions.texture_nets.layer_names import in_order  # noqa: E402
 from reproductions.texture_nets.objective import Objective  # noqa: E402
 from reproductions.texture_nets.pictures import for_descriptor, load_picture  # noqa: E402
 from reproductions.texture_nets.sampling import Maker  # noqa: E402
 from reproductions.texture_nets.settings import TrainingSettings  # noqa: E402
 from reproductions.texture_nets.training import Training  # noqa: E402
-from reproductions.texture_nets.training_options import LAYERS as STYLE  # noqa: E402
 
-LAYERS = STYLE.split(",")
+VGG = network_of("random")
+LAYERS = in_order(VGG, STYLE.split(","))
 #: The generator -> whether it stylises.
 GENERATORS = {"pyramid": False, "published_style": True}
 WEIGHTS, GIVEN, FOUND = "weights.npz", "given.npz", "suite.npz"
@@ -54,7 +56,7 @@ def write(folder: str, flags: dict) -> dict:
     """
     target = for_descriptor(load_picture(TEXTURE), flags["image_size"])
     arrays = {"target": target}
-    weights = normalised(random_weights(deepest(LAYERS)), [target], "max")
+    weights = normalised(random_weights(LAYERS[-1]), [target], "max")
     for name, pair in weights.items():
         arrays |= {f"vgg19/{name}/{v}": array for v, array in zip("kb", pair, strict=True)}
     keras.utils.set_random_seed(0)
@@ -99,7 +101,7 @@ def objective_of(folder: str, no_pad: bool) -> Objective:
         network, _, rest = key.partition("/")
         if network == "vgg19":
             weights.setdefault(rest.split("/")[0], []).append(arrays[key])
-    network = descriptor(weights, LAYERS, no_pad)
+    network = descriptor(VGG, weights, LAYERS, no_pad)
     targets = dict(zip(LAYERS, texture_targets(network(arrays["target"])), strict=True))
     return Objective(network, LAYERS, targets, normalize=True)
 

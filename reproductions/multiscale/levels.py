@@ -3,7 +3,6 @@
 import argparse
 
 import numpy as np
-from scipy.ndimage import zoom
 
 #: Share of the iterations that the coarser levels have between them.
 _COARSE_SHARE = 0.8
@@ -55,6 +54,8 @@ def enlarged(images: np.ndarray, shape: tuple[int, ...], wrap: bool) -> np.ndarr
     Returns:
         float64, of that shape.
     """
+    from scipy.ndimage import zoom  # here, so that -h answers at once
+
     if images.shape == shape:
         return images
     factors = (shape[1] / images.shape[1], shape[2] / images.shape[2])

@@ -1,4 +1,4 @@
-"""The descriptor network: VGG-19 with max pooling, as far as the deepest layer used."""
+"""The descriptor network, with max pooling where it leaves a choice, to the deepest layer used."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,28 +6,53 @@ import keras
 import numpy as np
 from keras import ops
 
+from common.descriptors import Network
+from common.errors import UserError
 from common.gram import gram_matrix
-from common.vgg19 import vgg19
-from common.vgg19_weights import Weights
-from reproductions.texture_nets.layer_names import layer_name
+from reproductions.texture_nets.layer_names import flag_name
 
 
-def descriptor(weights: Weights, layers: Sequence[str], no_pad: bool) -> Callable:
+def descriptor(network: Network, weights: dict, layers: Sequence[str], no_pad: bool) -> Callable:
     """Builds the network.
 
     Args:
-        weights: of VGG-19.
-        layers: names such as `relu1_1`, in the network's order.
+        network: one of `common.descriptors`.
+        weights: of the network.
+        layers: as it calls them, in its order.
         no_pad: convolutions without a border (`vgg_no_pad`), else with zeros.
 
     Returns:
         A function from images, (images, height, width, 3), BGR minus the mean, to the list of the
         features of `layers`.
     """
-    names = [layer_name(layer) for layer in layers]
-    network = vgg19(weights, names, "max", "valid" if no_pad else "same", ceil=True)
+    model = network.build(weights, layers, _padding(no_pad), "max", ceil=True)
     # A model of one output gives no list.
-    return lambda images: keras.tree.flatten(network(images))
+    return lambda images: keras.tree.flatten(model(images))
+
+
+def _padding(no_pad: bool) -> str:
+    return "valid" if no_pad else "same"
+
+
+def features_shape(network: Network, layer: str, side: int, no_pad: bool) -> tuple[int, int, int]:
+    """Height, width and channels of a layer's features of a square; see `descriptor`."""
+    side = network.side_at(side, layer, _padding(no_pad), ceil=True)
+    return side, side, network.channels(layer)
+
+
+def check_sides(
+    sides: Sequence[int], network: Network, layer: str, no_pad: bool, what: str
+) -> None:
+    """Refuses a picture that is too small for a layer.
+
+    Raises:
+        UserError: it is.
+    """
+    smallest = network.smallest_side(layer, _padding(no_pad), ceil=True)
+    if min(sides) < smallest:
+        name = flag_name(layer)
+        why = f"{name} with -vgg_no_pad" if no_pad else name
+        raise UserError(f"{what}, {min(sides)} pixels, is too small for {why}: {smallest} at least")
 
 
 def texture_targets(features: Sequence) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Stores pictures and their relu4_2 features in an HDF5 file.
+"""Stores pictures and their content features in an HDF5 file.
 
 The flags are the original's and a few more; `-h` shows them. The work is in `extraction_run.py`.
 """

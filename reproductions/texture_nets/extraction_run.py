@@ -21,11 +21,9 @@ from common.errors import UserError, warn
 from common.files import written_whole
 from common.images import pictures_in
 from common.runs import check_writable
-from reproductions.texture_nets.descriptor import descriptor
+from reproductions.texture_nets.descriptor import check_sides, descriptor
 from reproductions.texture_nets.descriptor_weights import descriptor_weights
-from reproductions.texture_nets.layer_names import in_order
 from reproductions.texture_nets.pictures import for_descriptor, load_square
-from reproductions.texture_nets.sides import check_sides
 
 
 def extract(flags: argparse.Namespace) -> None:
@@ -41,13 +39,13 @@ def extract(flags: argparse.Namespace) -> None:
         UserError: the folder has no readable picture, or a file cannot be read or written.
     """
     target, paths = Path(flags.save_to), pictures_in(flags.images_path)
-    layers = in_order([flags.content_layer])
-    check_sides((flags.resize_to,), layers, flags.vgg_no_pad, "-resize_to")
+    layer, no_pad = flags.content, flags.vgg_no_pad
+    check_sides([flags.resize_to], flags.network, layer, no_pad, "-resize_to")
     check_writable(target.parent)
     if target.is_dir():
         raise UserError(f"-save_to {target} is a folder")
-    weights, line = descriptor_weights(flags, layers)
-    network = descriptor(weights, layers, flags.vgg_no_pad)
+    weights, line = descriptor_weights(flags, layer)
+    network = descriptor(flags.network, weights, [layer], no_pad)
     features = compile_images(lambda images: network(images)[0])
     print(line, flush=True)
     parts = target.with_name(f"{target.name}.parts")

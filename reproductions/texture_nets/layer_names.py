@@ -1,37 +1,49 @@
-"""The descriptor's layers by the names that the original's flags take."""
+"""The descriptor's layers by the names that the original's flags take.
+
+`relu4_2`, as Caffe calls a layer's output, is what networks here call conv4_2; other names are as
+they are.
+"""
 
 from collections.abc import Sequence
 
+from common.descriptors import Network
 from common.errors import UserError
-from common.vgg19_layers import LAYERS
+
+#: The original's layers of textures, and of content.
+TEXTURE, CONTENT = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "relu4_2"
 
 
-def layer_name(relu: str) -> str:
-    """`relu4_2`, as Caffe calls a layer's output, to the convolution that gives it here.
-
-    Raises:
-        UserError: there is no such layer.
-    """
-    name = relu.replace("relu", "conv", 1) if relu.startswith("relu") else relu
-    if name not in LAYERS or relu.startswith("conv"):
-        known = [n.replace("conv", "relu") for n in LAYERS]
-        raise UserError(f"there is no layer {relu} in VGG-19; there are {', '.join(known)}")
-    return name
+def flag_name(layer: str) -> str:
+    """What a flag calls a network's layer."""
+    return layer.replace("conv", "relu") if "_" in layer else layer
 
 
-def deepest(names: Sequence[str]) -> str:
-    """The deepest of some layers, as `common.vgg19_layers` calls it.
+def in_order(network: Network, names: Sequence[str]) -> list[str]:
+    """Layers as the network calls them, without repetitions, in its order.
+
+    Args:
+        network: one of `common.descriptors`.
+        names: as a flag has them.
 
     Raises:
         UserError: there is no such layer.
     """
-    return max(map(layer_name, names), key=LAYERS.index)
+    known = [flag_name(layer) for layer in network.layers]
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"there is no layer {name} in {network.title}; there are {', '.join(known)}"
+            )
+    return [layer for layer, name in zip(network.layers, known, strict=True) if name in names]
 
 
-def in_order(layers: Sequence[str]) -> list[str]:
-    """The layers without repetitions, in the network's order.
+def default_names(network: Network, originals: str, own: Sequence[str]) -> str:
+    """The original's layers where a network has them, else its own, as a flag has them.
 
-    Raises:
-        UserError: there is no such layer.
+    Args:
+        network: one of `common.descriptors`.
+        originals: `TEXTURE` or `CONTENT`.
+        own: the network's `texture_layers` or its `content_layer`.
     """
-    return sorted(set(layers), key=lambda layer: LAYERS.index(layer_name(layer)))
+    known = set(map(flag_name, network.layers))
+    return originals if known.issuperset(originals.split(",")) else ",".join(map(flag_name, own))

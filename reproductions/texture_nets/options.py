@@ -3,15 +3,22 @@
 import argparse
 from collections.abc import Sequence
 
+from common.descriptors import KINDS, best, network_of
+from common.errors import UserError
 from common.flags import Parser, path, resolve
 from common.runs import read_flags
+from reproductions.texture_nets.layer_names import CONTENT, default_names, in_order
 
 #: The file of the original's descriptor network.
 MODEL_FILE = "data/pretrained/VGG_ILSVRC_19_layers.caffemodel"
 PROTO_FILE = "data/pretrained/VGG_ILSVRC_19_layers_deploy.prototxt"
 
-#: Arguments that belong to the call and not to the run.
+#: The weights where that is not there.
+DEFAULT = "caffe"
+
+#: Arguments that belong to the call and not to the run, and what follows from the flags.
 OF_CALL = ("resume", "preset", "tmp_path")
+_FOLLOWS = ("script", "network", "layers", "content")
 
 
 def boolean(text: str) -> bool:
@@ -50,7 +57,7 @@ def add_device(flags: Flags) -> None:
 
 
 def add_descriptor(flags: Flags) -> None:
-    """Adds what says which VGG-19 the descriptor is, but for --weights."""
+    """Adds what says how the descriptor is, but for --weights."""
     flags.switch("vgg_no_pad", False, "no borders around the convolutions of the descriptor")
     flags.add("proto_file", type=path, default=PROTO_FILE, help="taken, and not needed")
     flags.add("model_file", type=path, default=MODEL_FILE, help="the weights of VGG-19, if there")
@@ -60,14 +67,54 @@ def add_weights(flags: Flags) -> None:
     """Adds --weights."""
     flags.add(
         "weights",
-        choices=("caffe", "gatys", "imagenet", "random"),
-        help="of VGG-19; all but random are downloaded once; default: -model_file, else caffe",
+        choices=(*KINDS, "best"),
+        help="of the descriptor, and with them its network; best: squeezenet if it is there or can "
+        "be fetched at once (0.7 MB), else drawn, which the suite made; default: -model_file, "
+        f"else {DEFAULT}",
     )
+
+
+def settle_weights(flags: argparse.Namespace) -> None:
+    """Says what the best weights are, and adds `network`, theirs, of `common.descriptors`."""
+    flags.weights = best() if flags.weights == "best" else flags.weights
+    flags.network = network_of(flags.weights or DEFAULT)
+
+
+def settle_layers(
+    parser: Parser, flags: argparse.Namespace, name: str, originals: str, own: Sequence[str]
+) -> list[str]:
+    """Settles what a flag of layers says where it is not given.
+
+    Args:
+        parser: of the script.
+        flags: with `network`.
+        name: of the flag.
+        originals: the original's layers, which are meant where the network has them,
+        own: else these, as the network calls them.
+
+    Returns:
+        The layers as the network calls them, in its order.
+    """
+    if getattr(flags, name) is None:
+        setattr(flags, name, default_names(flags.network, originals, own))
+    try:
+        layers = in_order(flags.network, [word for word in getattr(flags, name).split(",") if word])
+    except UserError as error:
+        parser.error(str(error))
+    return layers or parser.error("no layers are given")
+
+
+def settle_content(parser: Parser, flags: argparse.Namespace, name: str) -> None:
+    """Settles the content layer's flag; adds `content`, the layer as the network calls it."""
+    if "," in (getattr(flags, name) or ""):
+        parser.error(f"-{name} takes one layer only")
+    own = [flags.network.content_layer]
+    [flags.content] = settle_layers(parser, flags, name, CONTENT, own)
 
 
 def own_flags(flags: argparse.Namespace) -> dict[str, object]:
     """The flags that make a run what it is, for `run.json`."""
-    return {k: v for k, v in vars(flags).items() if k not in (*OF_CALL, "script", "layers")}
+    return {k: v for k, v in vars(flags).items() if k not in (*OF_CALL, *_FOLLOWS)}
 
 
 def parse(
@@ -82,7 +129,8 @@ def parse(
         may_change: flags that may differ in a resumed run.
 
     Returns:
-        All flags; of a resumed run those that it began with.
+        All flags, of a resumed run those that it began with; and `script`, `network`, see
+        `settle_weights`.
 
     Raises:
         UserError: what is to be resumed is no run of the script.
@@ -96,6 +144,7 @@ def parse(
     if flags.resume is not None:
         flags.tmp_path = flags.resume
     flags.script = parser.prog
+    settle_weights(flags)
     return flags
 
 

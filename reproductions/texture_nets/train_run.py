@@ -15,18 +15,20 @@ from common.backend import memory_needed
 from common.errors import UserError
 from common.interrupts import interrupts_held
 from common.runs import STATE, check_writable, load_state
-from common.vgg19_layers import channels, convolutions
 from common.vgg19_pixels import deprocess
 from reproductions.texture_nets.content import FromFolder, FromHDF5, batches
-from reproductions.texture_nets.descriptor import descriptor, texture_targets
+from reproductions.texture_nets.descriptor import (
+    check_sides,
+    descriptor,
+    features_shape,
+    texture_targets,
+)
 from reproductions.texture_nets.descriptor_weights import descriptor_weights
 from reproductions.texture_nets.generator import Generator
-from reproductions.texture_nets.layer_names import in_order, layer_name
 from reproductions.texture_nets.objective import Objective
 from reproductions.texture_nets.pictures import find_picture, for_descriptor, load_picture
 from reproductions.texture_nets.report import Report
 from reproductions.texture_nets.run_folder import TARGET, RunFolder
-from reproductions.texture_nets.sides import check_sides, side_at
 from reproductions.texture_nets.training import Training
 from reproductions.texture_nets.training_options import settings_of
 
@@ -44,10 +46,11 @@ def train_texture(flags: argparse.Namespace) -> None:
     check_writable(flags.tmp_path)
     picture = _picture(flags, flags.texture)
     target = for_descriptor(picture, flags.image_size)
-    check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the texture")
-    check_sides((flags.image_size,) * 2, flags.layers, flags.vgg_no_pad, "-image_size")
-    weights, line = descriptor_weights(flags, flags.layers, target)
-    network = descriptor(weights, flags.layers, flags.vgg_no_pad)
+    upto = flags.layers[-1]
+    check_sides(target.shape[1:3], flags.network, upto, flags.vgg_no_pad, "the texture")
+    check_sides([flags.image_size], flags.network, upto, flags.vgg_no_pad, "-image_size")
+    weights, line = descriptor_weights(flags, upto, target)
+    network = descriptor(flags.network, weights, flags.layers, flags.vgg_no_pad)
     targets = _targets(network, flags.layers, flags.layers, target)
     objective = Objective(
         network,
@@ -71,21 +74,22 @@ def train_stylization(flags: argparse.Namespace) -> None:
     check_writable(flags.tmp_path)
     picture = _picture(flags, flags.style_image)
     target = for_descriptor(picture, flags.image_size)
-    layers = in_order([*flags.layers, flags.content_layers])
-    check_sides(target.shape[1:3], flags.layers, flags.vgg_no_pad, "the style image")
-    check_sides((flags.image_size,) * 2, layers, flags.vgg_no_pad, "-image_size")
-    weights, line = descriptor_weights(flags, layers)
-    network = descriptor(weights, layers, flags.vgg_no_pad)
+    known, no_pad = flags.network, flags.vgg_no_pad
+    layers = [layer for layer in known.layers if layer in (*flags.layers, flags.content)]
+    check_sides(target.shape[1:3], known, flags.layers[-1], no_pad, "the style image")
+    check_sides([flags.image_size], known, layers[-1], no_pad, "-image_size")
+    weights, line = descriptor_weights(flags, layers[-1])
+    network = descriptor(known, weights, layers, no_pad)
     objective = Objective(
         network,
         layers,
         _targets(network, layers, flags.layers, target),
         flags.style_weight,
-        flags.content_layers,
+        flags.content,
         flags.content_weight,
         flags.normalize_gradients,
     )
-    source = _source(flags, line, descriptor(weights, [flags.content_layers], flags.vgg_no_pad))
+    source = _source(flags, line, descriptor(known, weights, [flags.content], no_pad))
     _train(
         flags,
         objective,
@@ -111,9 +115,7 @@ def _source(flags: argparse.Namespace, weights: str, network: Callable) -> FromH
     """Where the pictures come from."""
     file = flags.train_hdf5
     if file is not None:
-        layer = layer_name(flags.content_layers)
-        side = side_at(flags.image_size, layer, flags.vgg_no_pad)
-        shape = (side, side, channels(convolutions(layer)[-1])[1])
+        shape = features_shape(flags.network, flags.content, flags.image_size, flags.vgg_no_pad)
         return FromHDF5(file, flags.train_images_path, shape, flags.image_size, weights)
     compiled = compile_images(lambda images: network(images)[0])
     return FromFolder(flags.train_images_path, flags.image_size, compiled)

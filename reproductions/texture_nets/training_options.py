@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import UserError
 from common.flags import (
+    DefaultsInWords,
     Parser,
     fraction,
     non_negative_float,
@@ -16,7 +16,7 @@ from common.flags import (
     seed,
 )
 from common.originals import REPOSITORY
-from reproductions.texture_nets.layer_names import in_order
+from reproductions.texture_nets.layer_names import CONTENT, TEXTURE
 from reproductions.texture_nets.networks import MOST_NOISE, NETWORKS, TRAINABLE
 from reproductions.texture_nets.options import (
     Flags,
@@ -24,48 +24,45 @@ from reproductions.texture_nets.options import (
     add_device,
     add_weights,
     parse,
+    settle_content,
+    settle_layers,
 )
 from reproductions.texture_nets.settings import TrainingSettings
-
-LAYERS = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1"
 
 #: The original's file of content features.
 DEFAULT_HDF5 = "data/256.hdf5"
 
+_DEFAULT = "(default: {}) or, of a network without, its own"
 _TEXTURES = REPOSITORY / "datasets" / "textures"
 
 #: Small settings for two CPU cores; how they were chosen is in the README.
 _QUICK = {
     "model_name": "pyramid",
-    "weights": "random",
+    "weights": "best",
     "image_size": 128,
     "batch_size": 4,
     "normalize_gradients": True,
+    "learning_rate_factor": 0.5,
+    "learning_rate_every": 100,
     "pictures_every": 50,
     "save_interval": 20,
 }
-_QUICK_LAYERS = "relu1_1,relu2_1,relu3_1,relu4_1"
 
 TEXTURE_PRESETS = {
     "quick": {
         **_QUICK,
         "texture": str(_TEXTURES / "pebbles.png"),
-        "texture_layers": _QUICK_LAYERS,
         "vgg_no_pad": True,
-        "num_iterations": 800,
-        "learning_rate_every": 200,
+        "num_iterations": 500,
     }
 }
 STYLIZATION_PRESETS = {
     "quick": {
         **_QUICK,
         "style_image": str(_TEXTURES / "brush_strokes.png"),
-        "style_layers": _QUICK_LAYERS,
         "train_images_path": str(_TEXTURES),
         "style_weight": 1.0,
-        "content_weight": 3.0,
         "num_iterations": 300,
-        "learning_rate_every": 100,
     }
 }
 
@@ -104,9 +101,9 @@ def _add_common(original: Flags, own: Flags, presets: dict, defaults: dict) -> N
 
 def texture_parser() -> Parser:
     """The parser of `texture_train.py`."""
-    parser = Parser("texture_train.py", "Train a generator of a texture.", "_")
+    parser = Parser("texture_train.py", "Train a generator of a texture.", "_", DefaultsInWords)
     original, own = Flags(parser), Flags(parser.add_argument_group("beyond the original"))
-    original.add("texture_layers", default=LAYERS, help="layers of the texture loss")
+    original.add("texture_layers", help=f"layers of the texture loss {_DEFAULT.format(TEXTURE)}")
     about = "the picture; a name is also looked for in datasets/"
     default = "data/texture/red-peppers256.o.jpg"
     original.add("texture", type=path, default=default, help=about)
@@ -117,11 +114,13 @@ def texture_parser() -> Parser:
 
 def stylization_parser() -> Parser:
     """The parser of `stylization_train.py`."""
-    parser = Parser("stylization_train.py", "Train a generator that paints in a style.", "_")
+    about = "Train a generator that paints in a style."
+    parser = Parser("stylization_train.py", about, "_", DefaultsInWords)
     original, own = Flags(parser), Flags(parser.add_argument_group("beyond the original"))
     add = original.add
-    add("style_layers", default=LAYERS, help="layers of the style loss")
-    add("content_layers", default="relu4_2", help="layer of the content loss, only one")
+    add("style_layers", help=f"layers of the style loss {_DEFAULT.format(TEXTURE)}")
+    about = "layer of the content loss, only one"
+    add("content_layers", help=f"{about} {_DEFAULT.format(CONTENT)}")
     add("content_weight", type=non_negative_float, default=0.6, help="of the content loss")
     add("style_weight", type=non_negative_float, default=1000.0, help="of each style loss")
     about = "the picture; a name is also looked for in datasets/"
@@ -149,7 +148,7 @@ def settings_of(flags: argparse.Namespace) -> TrainingSettings:
     )
 
 
-def _check(parser: Parser, flags: argparse.Namespace, layers: str) -> None:
+def _check(parser: Parser, flags: argparse.Namespace) -> None:
     if flags.model_name is None:
         parser.error(f"-model_name is required: {', '.join(TRAINABLE)}")
     multiple, smallest, _ = NETWORKS[flags.model_name]
@@ -160,39 +159,38 @@ def _check(parser: Parser, flags: argparse.Namespace, layers: str) -> None:
         )
     if flags.noise_depth > MOST_NOISE:
         parser.error(f"-noise_depth must be {MOST_NOISE} or less, got {flags.noise_depth}")
-    try:
-        flags.layers = in_order([word for word in layers.split(",") if word])
-    except UserError as error:
-        parser.error(str(error))
-    if not flags.layers:
-        parser.error("no layers are given")
 
 
 def parse_texture(argv: Sequence[str]) -> argparse.Namespace:
     """Parses the command line of `texture_train.py`.
 
     Returns:
-        The flags by name, and `layers`, the texture layers in the network's order.
+        The flags by name, with the layers and weights that are used, and what follows from them:
+        `network`, of `common.descriptors`, and `layers`, the texture layers as it calls them, in
+        its order.
     """
     parser = texture_parser()
     flags = parse(parser, argv, TEXTURE_PRESETS, MAY_CHANGE)
-    _check(parser, flags, flags.texture_layers)
+    _check(parser, flags)
+    own = flags.network.texture_layers
+    flags.layers = settle_layers(parser, flags, "texture_layers", TEXTURE, own)
     if flags.noise_depth < 1:
         parser.error("-noise_depth must be 1 or more: a texture is made of noise")
     return flags
 
 
 def parse_stylization(argv: Sequence[str]) -> argparse.Namespace:
-    """Parses the command line of `stylization_train.py`; see `parse_texture`."""
+    """Parses the command line of `stylization_train.py`; see `parse_texture`.
+
+    Returns:
+        In addition `content`, the content layer as the network calls it.
+    """
     parser = stylization_parser()
     flags = parse(parser, argv, STYLIZATION_PRESETS, MAY_CHANGE)
-    _check(parser, flags, flags.style_layers)
-    if "," in flags.content_layers:
-        parser.error("-content_layers takes one layer only")
-    try:
-        in_order([flags.content_layers])
-    except UserError as error:
-        parser.error(str(error))
+    _check(parser, flags)
+    own = flags.network.texture_layers
+    flags.layers = settle_layers(parser, flags, "style_layers", TEXTURE, own)
+    settle_content(parser, flags, "content_layers")
     as_original = flags.preset is None and flags.resume is None
     if (flags.train_hdf5 or "").lower() == "none":
         flags.train_hdf5 = None

@@ -6,6 +6,7 @@ from os.path import expanduser
 from pathlib import Path
 
 from common.flags import (
+    DefaultsInWords,
     Parser,
     non_negative_int,
     path,
@@ -13,11 +14,14 @@ from common.flags import (
     seed,
     width_and_height,
 )
+from reproductions.texture_nets.layer_names import CONTENT
 from reproductions.texture_nets.options import (
     Flags,
     add_descriptor,
     add_device,
     add_weights,
+    settle_content,
+    settle_weights,
 )
 
 
@@ -88,9 +92,13 @@ def parse_process(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def parse_extraction(argv: Sequence[str]) -> argparse.Namespace:
-    """Parses the command line of `extract4_2.py`."""
-    about = "Store pictures and their relu4_2 features for stylization_train.py."
-    parser = Parser("extract4_2.py", about, "_")
+    """Parses the command line of `extract4_2.py`.
+
+    Returns:
+        The flags by name; with `network` and `content`, see `parse_stylization`.
+    """
+    about = "Store pictures and their content features for stylization_train.py."
+    parser = Parser("extract4_2.py", about, "_", DefaultsInWords)
     flags = Flags(parser)
     flags.add("images_path", type=path, help="folder of pictures; required")
     flags.add("save_to", type=path, default="data/256.hdf5", help="the file to make")
@@ -99,11 +107,14 @@ def parse_extraction(argv: Sequence[str]) -> argparse.Namespace:
     add_device(flags)
     own = Flags(parser.add_argument_group("beyond the original"))
     add_weights(own)
-    own.add("content_layer", default="relu4_2", help="layer of the features")
+    about = f"layer of the features (default: {CONTENT}) or, of a network without, its own"
+    own.add("content_layer", help=about)
     about = "pictures between saves, from which a killed run goes on when started again"
     own.add("save_every", type=positive_int, default=100, help=about)
     values = parser.parse_args(argv)
     _required(parser, values, "images_path")
+    settle_weights(values)
+    settle_content(parser, values, "content_layer")
     return values
 
 

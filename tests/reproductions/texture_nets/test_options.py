@@ -2,7 +2,9 @@
 
 import pytest
 
+from common.descriptors import KINDS, network_of
 from common.originals import REPOSITORY
+from reproductions.texture_nets import options
 from reproductions.texture_nets.networks import TRAINABLE
 from reproductions.texture_nets.training_options import (
     STYLIZATION_PRESETS,
@@ -129,7 +131,7 @@ def test_every_flag_of_the_original_with_one_dash_and_with_two(script):
         for given in (f"-{name} {word}", f"--{name} {word}", f"-{name}={word}", f"--{name}={word}"):
             found = parse(script, given)
             assert found[name] == value, given
-            others = {k: v for k, v in found.items() if k not in (name, "layers")}
+            others = {k: v for k, v in found.items() if k not in (name, "layers", "content")}
             assert others == {k: plain[k] for k in others}, given
 
 
@@ -201,12 +203,13 @@ def test_all_generators_of_the_original():
         ("stylization_train", STYLIZATION_PRESETS, "-style_image b.png"),
     ],
 )
-def test_a_flag_beats_the_preset_which_beats_the_default(script, presets, other):
+def test_a_flag_beats_the_preset_which_beats_the_default(script, presets, other, monkeypatch):
+    monkeypatch.setattr(options, "best", lambda: "drawn")
     name, value = other[1:].split()
     for preset, settings in presets.items():
         found = vars(PARSERS[script](["--preset", preset]))
-        assert {k: found[k] for k in settings} == dict(settings)
-        assert found.keys() >= settings.keys() and "weights" in settings
+        assert {k: found[k] for k in settings} == settings | {"weights": "drawn"}
+        assert found.keys() >= settings.keys() and settings["weights"] == "best"
         more = f"{other} -model_name skip -learning_rate 0.5"
         for argv in (f"--preset {preset} {more}", f"{more} -preset {preset}"):
             own = vars(PARSERS[script](words(argv)))
@@ -222,7 +225,7 @@ def test_presets_use_textures_that_are_here():
 
 def test_layers_are_put_in_the_order_of_the_network():
     flags = parse_texture(words("-model_name skip -texture_layers relu3_1,relu1_1,,relu3_1"))
-    assert flags.layers == ["relu1_1", "relu3_1"]
+    assert flags.layers == ["conv1_1", "conv3_1"]
     assert flags.texture_layers == "relu3_1,relu1_1,,relu3_1"
 
 
@@ -235,3 +238,48 @@ def test_home_folders(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     assert parse("texture_train", "-texture ~/b.png")["texture"] == "/home/someone/b.png"
     assert parse("texture_sample", "-save_path=~/there")["save_path"] == "/home/someone/there"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_that_are_not_given_are_the_originals_or_the_networks_best(kind):
+    network = network_of(kind)
+    textures, content = LAYERS.split(","), "conv4_2"
+    textures = [name.replace("relu", "conv") for name in textures]
+    if not {*textures} <= {*network.layers}:
+        textures = list(network.texture_layers)
+    if content not in network.layers:
+        content = network.content_layer
+    for script, flag in (
+        ("texture_train", "texture_layers"),
+        ("stylization_train", "style_layers"),
+    ):
+        flags = parse(script, f"--weights {kind}")
+        assert (flags["network"], flags["layers"]) == (network, textures)
+        # What is written down says the same, given as flags.
+        assert parse(script, f"--weights {kind} -{flag} {flags[flag]}") == flags
+    for script, flag in (("stylization_train", "content_layers"), ("extract4_2", "content_layer")):
+        flags = parse(script, f"--weights {kind}")
+        assert flags["content"] == content
+        assert parse(script, f"--weights {kind} -{flag} {flags[flag]}") == flags
+
+
+def test_the_layers_of_squeezenet():
+    flags = parse("stylization_train", "--weights squeezenet")
+    assert (flags["style_layers"], flags["content_layers"]) == (
+        "conv1,fire2,fire3,fire4,fire5",
+        "fire5",
+    )
+
+
+def test_without_weights_the_network_is_vgg19():
+    for script in ("texture_train", "stylization_train", "extract4_2"):
+        flags = parse(script)
+        assert (flags["weights"], flags["network"].title) == (None, "VGG-19")
+
+
+@pytest.mark.parametrize("kind", ["squeezenet", "random"])
+def test_best_is_settled_while_parsing(monkeypatch, kind):
+    """So that what is written down of a run says what it had."""
+    monkeypatch.setattr(options, "best", lambda: kind)
+    for script in ("texture_train", "stylization_train", "extract4_2"):
+        assert parse(script, "--weights best") == parse(script, f"--weights {kind}")

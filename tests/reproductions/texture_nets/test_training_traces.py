@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from common.backend import to_tensor
+from common.descriptors import network_of
 from common.vgg19_pixels import preprocess
 from reproductions.texture_nets.content import batches, order
 from reproductions.texture_nets.descriptor import texture_targets
@@ -31,6 +32,7 @@ from tests.reproductions.texture_nets.references import (
 
 pytestmark = [pytest.mark.reference, pytest.mark.long_to_compile]
 
+VGG = network_of("caffe")
 #: In the file-list order of the original's pictures.
 PICTURES = 5
 BATCH, SIDE = 2, 64
@@ -61,8 +63,10 @@ def picture(number: int) -> np.ndarray:
 def objective(options: dict[str, str], dtype: str) -> Objective:
     """As the training scripts put it together."""
     content = options.get("-content_layers")
-    wanted = (options.get("-texture_layers") or options["-style_layers"]).split(",")
-    layers = in_order([*wanted, content] if content else wanted)
+    names = (options.get("-texture_layers") or options["-style_layers"]).split(",")
+    wanted = in_order(VGG, names)
+    content = in_order(VGG, [content])[0] if content else None
+    layers = in_order(VGG, [*names, options["-content_layers"]]) if content else wanted
     network = miniature(layers, options["-vgg_no_pad"] == "true", dtype)
     style = for_miniature(from_torch(arrays("image")["scale_bricks64"][None]), dtype)
     features = dict(zip(layers, network(to_tensor(style)), strict=True))
