@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.descriptors.network import Network
+from common.descriptors.network import Stack
 from common.errors import UserError
 from common.originals import REPOSITORY
 
@@ -56,7 +56,7 @@ def read_drawn(path: str | Path = FILE) -> dict[str, tuple[np.ndarray, np.ndarra
     return weights
 
 
-class Drawn(Network):
+class Drawn(Stack):
     """3x3 convolutions and average poolings; `common.descriptors.drawn_training` trained it."""
 
     title = "the suite's own network"
@@ -68,14 +68,6 @@ class Drawn(Network):
     def channels(self, layer):
         """See `Network`."""
         return _layers()[layer]
-
-    def step(self, side, layer, padding, ceil):
-        """See `Network`."""
-        if layer.startswith("pool"):
-            return -(-side // 2) if ceil or padding in ("same", "wrap") else side // 2
-        if padding == "valid":
-            return max(side - 2, 0)
-        return 0 if padding == "reflect" and side < 2 else side
 
     def find(self, kind, folders=()):
         """See `Network`."""

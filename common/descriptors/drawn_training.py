@@ -19,15 +19,12 @@ if not __package__:  # run as a script, from any folder
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from common import flags
-from common.descriptors.drawn import FILE
+from common.descriptors.drawn import FILE, WIDTHS
 from common.descriptors.drawn_pictures import Pool, draw_textures, picture
 from common.errors import UserError
 from common.files import make_folder, written_whole
 from common.interrupts import interrupts_held
 from common.runs import load_state, save_state
-
-#: Channels of the network's convolutions; between its blocks average poolings halve the sides.
-WIDTHS = ((16, 32), (48, 48), (80, 80, 80), (128, 128))
 
 #: SqueezeNet's layer -> the layer, of as many places, that it is read from.
 READ = {

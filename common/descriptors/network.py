@@ -148,3 +148,15 @@ class Network:
     def smallest_side(self, layer: str, padding: str, ceil: bool = False) -> int:
         """The smallest side of a picture that a layer can see, pixels."""
         return next(n for n in range(1, 10_000) if self.side_at(n, layer, padding, ceil) >= 1)
+
+
+class Stack(Network):
+    """A network of 3x3 convolutions and of 2x2 poolings, whose names begin with `pool`."""
+
+    def step(self, side, layer, padding, ceil):
+        """See `Network`."""
+        if layer.startswith("pool"):
+            return -(-side // 2) if ceil or padding in ("same", "wrap") else side // 2
+        if padding == "valid":
+            return max(side - 2, 0)
+        return 0 if padding == "reflect" and side < 2 else side

@@ -1,10 +1,10 @@
 """VGG-19, which the papers used, with weights of several kinds."""
 
-from common.descriptors.network import Network
+from common.descriptors.network import Stack
 from common.vgg19_layers import LAYERS, channels, convolutions
 
 
-class VGG19(Network):
+class VGG19(Stack):
     """VGG-19 in the suite's five kinds of weights; see `common.vgg19`."""
 
     title = "VGG-19"
@@ -23,14 +23,6 @@ class VGG19(Network):
     def channels(self, layer):
         """See `Network`."""
         return channels(convolutions(layer)[-1])[1]
-
-    def step(self, side, layer, padding, ceil):
-        """See `Network`."""
-        if layer.startswith("pool"):
-            return -(-side // 2) if ceil or padding in ("same", "wrap") else side // 2
-        if padding == "valid":
-            return max(side - 2, 0)
-        return 0 if padding == "reflect" and side < 2 else side
 
     def find(self, kind, folders=()):
         """See `Network`."""
